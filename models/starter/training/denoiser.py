@@ -1,0 +1,248 @@
+"""Latents from words: the U-Net and the text encoder, trained together."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from torch import Tensor, nn
+from transformers import CLIPTextModel
+
+from models.starter.training import words
+from models.starter.training.autoencoder import FOLDER as AUTOENCODER
+from models.starter.training.autoencoder import load_autoencoder
+from models.starter.training.compose import Composer
+from models.starter.training.config import DenoiserConfig, shares
+from models.starter.training.latents import Cache, Captioned, Maker
+from models.starter.training.loop import (
+    Average,
+    Loop,
+    Machine,
+    Step,
+    copy_into,
+    named,
+    optimizer_tensors,
+    read_state,
+    restore_optimizer,
+    write_state,
+)
+from models.starter.training.noise import Noise, scheduler
+from models.starter.training.sheet import PROMPTS, draw, page
+
+FOLDER = "denoiser"
+
+
+def new_unet(config: DenoiserConfig) -> UNet2DConditionModel:
+    blocks = len(config.widths)
+    return UNet2DConditionModel(
+        sample_size=32,
+        in_channels=4,
+        out_channels=4,
+        layers_per_block=1,
+        block_out_channels=config.widths,
+        down_block_types=("DownBlock2D",) + ("CrossAttnDownBlock2D",) * (blocks - 1),
+        up_block_types=("CrossAttnUpBlock2D",) * (blocks - 1) + ("UpBlock2D",),
+        cross_attention_dim=config.text.width,
+        attention_head_dim=tuple(max(1, width // config.head_width) for width in config.widths),
+        norm_num_groups=config.groups,
+    )
+
+
+class _Velocity(nn.Module):
+    """Words and noisy latents to velocity in one call, for the compiler."""
+
+    def __init__(self, unet: UNet2DConditionModel, text: CLIPTextModel) -> None:
+        super().__init__()
+        self.unet, self.text = unet, text
+
+    def forward(self, noisy: Tensor, t: Tensor, ids: Tensor) -> Tensor:
+        return self.unet(noisy, t, self.text(ids).last_hidden_state, return_dict=False)[0].float()
+
+
+class Training:
+    """The networks, their optimizer and average; what is saved and gone on from.
+
+    `start` is a diffusers folder to begin with; without one the networks are new and the run must hold
+    words.safetensors.
+    """
+
+    def __init__(self, config: DenoiserConfig, machine: Machine, run: Path, start: Path | None) -> None:
+        torch.manual_seed(config.loop.seed)
+        self.config, self.machine, self.run = config, machine, run
+        self.tokens = words.tokenizer(config.text.tokens)
+        self.unet, self.text = self._networks(start)
+        words.freeze_table(self.text)
+        machine.place(self.unet.train())
+        self.text.to(machine.device)
+        self.weights = named(unet=self.unet, text=self.text)
+        fused = machine.device.type == "cuda" or machine.bf16
+        self.optimizer = torch.optim.AdamW(self.weights.values(), betas=(0.9, 0.99), weight_decay=0.01, fused=fused)
+        self.average = Average(self.weights, config.loop.ema)
+        self.noise = Noise.of(config.gamma, machine.device)
+        self.step = self._restore()
+        self._empty = words.token_ids(self.tokens, [""], config.text.tokens)[0].to(machine.device)
+        self._velocity = machine.fast(_Velocity(self.unet, self.text))
+
+    def _networks(self, start: Path | None) -> tuple[UNet2DConditionModel, CLIPTextModel]:
+        if start is not None:
+            unet = UNet2DConditionModel.from_pretrained(start, subfolder="unet", dtype=torch.float32)
+            text = CLIPTextModel.from_pretrained(start / "text_encoder", dtype=torch.float32)
+            return unet, text
+        table = words.read_table(self.run)
+        if table is None:
+            raise FileNotFoundError("A new denoiser needs a token table: run the stage `words` first, or give --start.")
+        return new_unet(self.config), words.text_encoder(self.config.text, self.tokens, table)
+
+    def _restore(self) -> int:
+        saved = read_state(self.run / FOLDER / "state.safetensors")
+        if saved is None:
+            return 0
+        sections, facts = saved
+        copy_into(self.weights, sections["live"])
+        self.average.restore(sections["average"])
+        restore_optimizer(self.optimizer, self.weights, sections["adam"])
+        return int(facts["step"])
+
+    def loss(self, batch: Captioned, dice: torch.Generator) -> Tensor:
+        """Weighted mean square error of the velocity, with some captions dropped (Ho & Salimans 2022)."""
+        x, count = batch.latents.contiguous(memory_format=torch.channels_last), len(batch.latents)
+        dropped = self._chance(count, self.config.dropped_captions, dice)
+        ids = torch.where(dropped[:, None], self._empty, batch.ids)
+        t = torch.randint(0, len(self.noise.weight), (count,), generator=dice).to(x.device)
+        noise = torch.randn(x.shape, generator=dice).to(x.device)
+        noisy = self.noise.noisy(x, noise, t)
+        if self.config.masked > 0:
+            noisy = self._with_holes(x, noisy, noise, t, dice)
+            noise = self.noise.noise_behind(x, noisy, t)
+        with self.machine.autocast():
+            velocity = self._velocity(noisy, t, ids)
+        error = (velocity - self.noise.velocity(x, noise, t)) ** 2
+        return (error.mean((1, 2, 3)) * self.noise.weight[t]).mean()
+
+    def _chance(self, count: int, share: float, dice: torch.Generator) -> Tensor:
+        return (torch.rand(count, generator=dice) < share).to(self.machine.device)
+
+    def _with_holes(self, x: Tensor, noisy: Tensor, noise: Tensor, t: Tensor, dice: torch.Generator) -> Tensor:
+        """Put another picture's latents into a rectangle of some samples, under the same noise.
+
+        The target stays what was there: the net learns to mend a part from what surrounds it, which is what inpainting
+        with four channels asks of it at each step. Only where noise outweighs signal; elsewhere the lie would show.
+        """
+        n, _, height, width = x.shape
+        chosen = self._chance(n, self.config.masked, dice) & (self.noise.spread[t] > self.noise.signal[t])
+        rows, columns = (self._span(n, side, dice) for side in (height, width))
+        hole = chosen[:, None, None] & rows[:, :, None] & columns[:, None, :]
+        return torch.where(hole[:, None], self.noise.noisy(x.roll(1, 0), noise, t), noisy)
+
+    def _span(self, count: int, length: int, dice: torch.Generator) -> Tensor:
+        """bool (count, length): a random stretch of a quarter to three quarters of the length in each row."""
+        size = torch.rand(count, 1, generator=dice) * 0.5 + 0.25
+        first = torch.rand(count, 1, generator=dice) * (1 - size)
+        at = (torch.arange(length) + 0.5) / length
+        return ((at >= first) & (at < first + size)).to(self.machine.device)
+
+    def once(self, batch: Captioned, step: int, dice: torch.Generator) -> Tensor:
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.loss(batch, dice)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.weights.values(), 1.0)
+        self.optimizer.step()
+        self.average.update(step)
+        return loss.detach()
+
+    def averaged(self) -> tuple[UNet2DConditionModel, CLIPTextModel]:
+        """Copies with the averaged weights, for looking and shipping."""
+        copies = copy.deepcopy(self.unet).eval(), copy.deepcopy(self.text).eval()
+        for prefix, module in zip(("unet", "text"), copies, strict=True):
+            module.load_state_dict(self.average.state_of(prefix), strict=False)  # the frozen table is not averaged
+        return copies
+
+    def save(self, step: int) -> None:
+        sections = {
+            "live": self.weights,
+            "average": self.average.tensors,
+            "adam": optimizer_tensors(self.optimizer, self.weights),
+        }
+        write_state(self.run / FOLDER / "state.safetensors", sections, {"step": step})
+
+
+def autoencoder_folder(run: Path, start: Path | None) -> Path:
+    """The run's own autoencoder, or else that of the folder it started from."""
+    if (run / AUTOENCODER / "config.json").exists():
+        return run / AUTOENCODER
+    if start is None:
+        raise FileNotFoundError("There is no autoencoder yet: run the stage `autoencoder` first, or give --start.")
+    return start / "vae"
+
+
+def train(
+    config: DenoiserConfig,
+    composer: Composer,
+    run: Path,
+    tell: Callable[[str], None],
+    start: Path | None = None,
+    threads: int = 1,
+) -> list[float]:
+    """Train or go on training; leaves run/weights (a diffusers folder) and run/sheet-SIZE.png. The losses."""
+    machine, loop = Machine.best(config.loop), config.loop
+    vae = machine.place(load_autoencoder(autoencoder_folder(run, start)).eval())
+    job = Training(config, machine, run, start)
+    maker = Maker(composer, vae, job.tokens, config.text.tokens, machine, threads)
+    dice = torch.Generator().manual_seed(loop.seed * 1_000_003 + job.step)
+    cache = _cache(config, maker, job.step, run, machine, tell)
+
+    def once(step: int) -> Step:
+        nonlocal cache
+        part = config.resolution(step)
+        if cache.size != part.size:
+            cache = _cache(config, maker, step, run, machine, tell)
+        if step % config.refresh_every == 0:
+            cache.refresh(config.refresh, dice)
+        return Step(job.once(cache.draw(part.batch, dice), step, dice), part.batch, f"{part.size} px")
+
+    def save(step: int) -> None:
+        job.save(step)
+        cache.save(run / FOLDER)
+        pipe = _pipeline(job, vae)
+        pipe.save_pretrained(run / "weights")
+        side = config.resolution(step - 1).size
+        images = draw(pipe, PROMPTS, side, side, bf16=machine.bf16)
+        page(images, PROMPTS).save(run / f"sheet-{side}.png")
+
+    try:
+        return Loop("denoiser", loop, config.steps, tell).run(job.step, [job.optimizer], once, save)
+    finally:
+        maker.close()
+
+
+def _cache(
+    config: DenoiserConfig, maker: Maker, step: int, run: Path, machine: Machine, tell: Callable[[str], None]
+) -> Cache:
+    size = config.resolution(step).size
+    cache = Cache(
+        maker, shares(config.shapes), size, config.cache, first=config.loop.seed * 10**9 + step * config.refresh
+    )
+    if not cache.restore(run / FOLDER, machine.device):
+        cache.fill(tell)
+    return cache
+
+
+def _pipeline(job: Training, vae: nn.Module) -> StableDiffusionPipeline:
+    unet, text = job.averaged()
+    return assemble(unet, text, vae, job.tokens)
+
+
+def assemble(unet: nn.Module, text: nn.Module, vae: nn.Module, tokens: object) -> StableDiffusionPipeline:
+    return StableDiffusionPipeline(
+        vae=vae,
+        text_encoder=text,
+        tokenizer=tokens,
+        unet=unet,
+        scheduler=scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )

@@ -1,0 +1,95 @@
+"""The guard in front of every route."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.testclient import TestClient
+
+from webui.api.guard import Guard, host_name, is_loopback
+
+
+def client(**arguments: object) -> TestClient:
+    app = FastAPI()
+
+    @app.get("/who")
+    def who(request: Request) -> str:
+        return request.cookies["easel"]
+
+    @app.post("/act")
+    def act() -> str:
+        return "done"
+
+    return TestClient(Guard(app, **arguments), base_url="http://127.0.0.1:7860")
+
+
+def test_everybody_gets_one_secret_and_keeps_it():
+    ann, bob = client(), client()
+    secret = ann.get("/who").json()
+    assert len(secret) >= 32
+    assert ann.get("/who").json() == secret
+    assert bob.get("/who").json() != secret
+    cookie = client().get("/who").headers["set-cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie
+
+
+@pytest.mark.parametrize(
+    "cookie", ["easel=short", 'easel="', "easel=" + "x" * 500, "easel=ünïcodeünïcodeünïcode", "\x00"]
+)
+def test_a_strange_cookie_is_replaced(cookie: str):
+    answer = client().get("/who", headers={"cookie": cookie.encode("latin-1")})
+    assert answer.status_code == 200
+    assert len(answer.json()) == 32
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "", "[::2]"])
+def test_a_foreign_name_is_not_answered(host: str):
+    assert client().get("/who", headers={"host": host}).status_code == 400
+
+
+@pytest.mark.parametrize("host", ["localhost:1", "127.0.0.1", "LOCALHOST", "[::1]:7860", "studio.lan"])
+def test_our_own_names_are_answered(host: str):
+    assert client(hosts=["studio.lan"]).get("/who", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:1"},
+        {"sec-fetch-site": "cross-site"},
+    ],
+)
+def test_another_page_cannot_act(headers: dict[str, str]):
+    assert client().post("/act", headers=headers).status_code == 403
+
+
+def test_our_own_page_can_act():
+    assert (
+        client().post("/act", headers={"origin": "http://127.0.0.1:7860", "sec-fetch-site": "same-origin"}).status_code
+        == 200
+    )
+
+
+def test_the_password_guards_everything():
+    guarded = client(password="six quiet words")
+    right = base64.b64encode(b"anybody:six quiet words").decode()
+    wrong = base64.b64encode(b"anybody:six loud words").decode()
+    assert guarded.get("/who").status_code == 401
+    assert guarded.get("/who", headers={"authorization": f"Basic {wrong}"}).status_code == 401
+    assert guarded.get("/who", headers={"authorization": "Basic %%%"}).status_code == 401
+    assert guarded.get("/who", headers={"authorization": f"Basic {right}"}).status_code == 200
+
+
+def test_a_giant_body_is_refused_before_it_is_read():
+    assert client().post("/act", headers={"content-length": str(10**9)}).status_code == 413
+
+
+def test_names_and_addresses():
+    assert host_name("Example.ORG:80") == "example.org"
+    assert host_name("[::1]:80") == "::1"
+    assert is_loopback("127.0.0.1") and is_loopback("::1") and is_loopback("localhost")
+    assert not is_loopback("0.0.0.0") and not is_loopback("192.168.1.2")

@@ -1,0 +1,157 @@
+"""The server's own routes, over the real service and worker."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from tests.studio import finished, make_service, quick, wait_for
+from webui.api.server import build_app, events, guarded
+from webui.core.imaging import read_picture_text
+from webui.jobs.service import Service
+
+ANN, BOB = "ann" * 8, "bob" * 8
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    service = make_service(tmp_path_factory.mktemp("api"))
+    service.start()
+    yield service
+    service.close()
+
+
+def visitor(service: Service, owner: str) -> TestClient:
+    app = guarded(build_app(service, service.settings.data), service.settings)
+    return TestClient(app, base_url="http://127.0.0.1:7860", cookies={"easel": owner})
+
+
+@pytest.fixture(scope="module")
+def ann(service: Service) -> TestClient:
+    return visitor(service, ANN)
+
+
+@pytest.fixture(scope="module")
+def bob(service: Service) -> TestClient:
+    return visitor(service, BOB)
+
+
+@pytest.fixture(scope="module")
+def drawn(service: Service) -> list[str]:
+    """Two pictures of Ann's, newest first."""
+    job = service.submit(ANN, quick("a red apple, “quoted”: yes", count=2))
+    assert finished(service, job).state == "done"
+    return [picture.id for picture in service.pictures.page(ANN)]
+
+
+def test_health_is_told_to_anybody(bob: TestClient):
+    answer = bob.get("/healthz").json()
+    assert answer["status"] == "ok"
+    assert answer["workers"][0].keys() == {"device", "state", "model"}
+
+
+def test_a_picture_answers_its_owner_only(ann: TestClient, bob: TestClient, drawn: list[str]):
+    whole, thumb = ann.get(f"/img/{drawn[0]}"), ann.get(f"/img/{drawn[0]}?thumb=1")
+    assert whole.headers["content-type"] == "image/png"
+    assert Image.open(io.BytesIO(whole.content)).size == (128, 128)
+    assert thumb.headers["content-type"] == "image/webp"
+    assert read_picture_text(whole.content).startswith("a red apple, “quoted”: yes\n")
+    for path in (f"/img/{drawn[0]}", f"/img/{drawn[0]}?thumb=1", f"/pictures/{drawn[0]}", f"/preview/{drawn[0]}"):
+        assert bob.get(path).status_code == 404
+    assert bob.get("/pictures").json() == {"pictures": [], "more": False}
+
+
+def test_download_has_a_name_made_of_the_prompt(ann: TestClient, drawn: list[str]):
+    header = ann.get(f"/img/{drawn[0]}?download=1").headers["content-disposition"]
+    assert header == 'attachment; filename="a-red-apple-quoted-yes.png"'
+
+
+def test_the_second_picture_counts_the_seed_on(ann: TestClient, drawn: list[str]):
+    pictures = ann.get("/pictures").json()["pictures"]
+    assert [p["seed"] for p in pictures] == [2, 1]
+    info = ann.get(f"/pictures/{drawn[0]}").json()
+    assert "Seed: 2" in info["infotext"]
+    assert info["recipe"]["steps"] == 1
+
+
+def test_paging(ann: TestClient, drawn: list[str]):
+    first = ann.get("/pictures", params={"limit": 1}).json()
+    assert first["more"] is True
+    rest = ann.get("/pictures", params={"limit": 1, "before": first["pictures"][0]["created"]}).json()
+    assert [first["pictures"][0]["id"], rest["pictures"][0]["id"]] == drawn
+    assert ann.get("/pictures", params={"limit": 10**6}).status_code == 422
+    assert ann.get("/pictures", params={"search": "x" * 1000}).status_code == 422
+
+
+def test_favourite_delete_and_restore(ann: TestClient, bob: TestClient, drawn: list[str]):
+    assert ann.post(f"/pictures/{drawn[0]}/favourite", json={"on": True}).status_code == 200
+    assert [p["id"] for p in ann.get("/pictures", params={"favourites": True}).json()["pictures"]] == [drawn[0]]
+    bob.post("/pictures/delete", json={"ids": drawn})
+    assert len(ann.get("/pictures").json()["pictures"]) == 2
+    ann.post("/pictures/delete", json={"ids": drawn})
+    assert ann.get("/pictures").json()["pictures"] == []
+    ann.post("/pictures/restore", json={"ids": drawn})
+    assert len(ann.get("/pictures").json()["pictures"]) == 2
+
+
+def test_the_live_stream_tells_of_a_job_from_queue_to_picture(service: Service):
+    """The stream as the browser reads it, until the job is done."""
+    job = service.submit(ANN, quick("a blue star", steps=6))
+
+    async def read() -> list[str]:
+        states = []
+        async for line in events(service, ANN):
+            if line.startswith("data: ") and (view := json.loads(line[6:]))["job"] == job:
+                states.append(view["state"])
+                if view["state"] in ("done", "error"):
+                    assert len(view["pictures"]) == 1
+                    break
+        return states
+
+    states = asyncio.run(asyncio.wait_for(read(), 60))
+    assert states[-1] == "done"
+    assert "running" in states
+
+
+def test_stop_and_fix_are_for_the_owner(service: Service, ann: TestClient, bob: TestClient):
+    job = service.submit(ANN, quick("a long one", steps=150, width=256, height=256))
+    wait_for(lambda: service.live(ANN)["state"] == "running")
+    assert bob.post(f"/jobs/{job}/stop").status_code == 404
+    assert ann.post(f"/jobs/{job}/fix", json={"fix": "rm -rf"}).status_code == 422
+    assert ann.post(f"/jobs/{job}/stop").status_code == 200
+    assert finished(service, job).state == "stopped"
+
+
+def test_refusals_are_words(ann: TestClient):
+    error = ann.post("/jobs/nothing/stop").json()["error"]
+    assert error["code"] == "not_found"
+    assert error["message"].endswith(".")
+
+
+def test_a_photo_is_kept_for_its_owner(service: Service, ann: TestClient):
+    file = io.BytesIO()
+    Image.new("RGB", (60, 40), "teal").save(file, "JPEG")
+    upload = ann.post("/photos", files={"photo": ("x.jpg", file.getvalue())}).json()
+    assert (upload["width"], upload["height"]) == (60, 40)
+    assert service.photos.size(ANN, upload["id"]) == (60, 40)
+    broken = ann.post("/photos", files={"photo": ("x.jpg", b"<html>")})
+    assert broken.status_code == 422
+    assert broken.json()["error"]["code"] == "picture_broken"
+
+
+@pytest.mark.parametrize(
+    "path", ["/docs", "/openapi.json", "/redoc", "/img/../../easel.db", "/style-preview/../easel.db"]
+)
+def test_nothing_else_is_there(ann: TestClient, path: str):
+    assert ann.get(path).status_code == 404
+
+
+def test_style_pictures_stay_in_their_folder(ann: TestClient, service: Service, tmp_path: Path):
+    assert ann.get("/style-preview/%2e%2e/%2e%2e/etc/passwd").status_code == 404

@@ -1,0 +1,119 @@
+"""The gallery: newest first, search, favourites, delete and undo, settings back, and thousands of pictures."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.browser.conftest import App
+from tests.browser.visitor import QUICK, Visitor
+from webui.core.types import Recipe, SavedImage
+from webui.jobs.store import Store
+
+MANY = 3000
+
+
+def test_pictures_are_found_kept_deleted_and_used_again(visitor: Visitor):
+    for prompt, seed in (("a red kite", 5), ("a blue whale", 6)):
+        visitor.draw(prompt, seed=seed, count=1)
+    page, tiles = visitor.page, visitor.page.locator(".tile .open")
+    visitor.open_tab("Gallery")
+    expect(tiles).to_have_count(2)
+    assert [tile.get_attribute("aria-label") for tile in tiles.all()] == ["a blue whale", "a red kite"]
+
+    search = page.get_by_role("searchbox", name="Search in prompts")
+    search.fill("red ki")
+    expect(tiles).to_have_count(1)
+    expect(tiles).to_have_attribute("aria-label", "a red kite")
+    page.locator(".tile").hover()
+    page.locator(".tile").get_by_role("button", name="Favourite").click()
+    search.fill("nothing like it")
+    expect(page.get_by_role("heading", name="Nothing found")).to_be_visible()
+    search.fill("")
+    expect(tiles).to_have_count(2)
+    visitor.button("Favourites").click()
+    expect(tiles).to_have_count(1)
+    expect(tiles).to_have_attribute("aria-label", "a red kite")
+    visitor.button("Favourites").click()
+    expect(tiles).to_have_count(2)
+
+    tiles.first.click()
+    viewer = page.locator("dialog.viewer")
+    expect(viewer.locator("img")).to_have_attribute("alt", "a blue whale")
+    page.keyboard.press("ArrowRight")
+    expect(viewer.locator("img")).to_have_attribute("alt", "a red kite")
+    viewer.get_by_role("button", name="Delete").click()
+    page.keyboard.press("Escape")
+    expect(tiles).to_have_count(1)
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(tiles).to_have_count(2)
+
+    tiles.last.click()
+    viewer.get_by_role("button", name="Use these settings").click()
+    expect(visitor.prompt).to_be_visible()
+    expect(visitor.prompt).to_have_value("a red kite")
+    assert visitor.value("seed") == {"seed": 5, "locked": True}
+
+
+def test_a_new_picture_comes_to_the_front(visitor: Visitor):
+    visitor.draw("the first one", count=1)
+    visitor.open_tab("Gallery")
+    expect(visitor.page.locator(".tile .open")).to_have_count(1)
+    visitor.open_tab("Text to image")
+    visitor.fill("the second one", **QUICK)
+    visitor.button("Generate").click()
+    visitor.open_tab("Gallery")
+    expect(visitor.page.locator(".tile .open").first).to_have_attribute("aria-label", "the second one")
+
+
+def put_many(database: Path, owner: str) -> None:
+    """MANY pictures of one visitor, ten minutes apart, as rows with thumbnails; there are no files behind them."""
+    thumbnail = io.BytesIO()
+    Image.new("RGB", (8, 8), (120, 80, 200)).save(thumbnail, "WEBP")
+    recipe = Recipe("starter", "", "", 256, 256, 3, 4.0, "DPM++ 2M", 1)
+    first = SavedImage("many0", owner, "many", 0, recipe, "", 256, 256, 1, time.time() - 600 * MANY, prompt="picture 0")
+    store = Store(database)
+    store.add_picture(first, thumbnail.getvalue())
+    store.close()
+    copied = (
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+        " INSERT INTO pictures (id, owner, job, place, recipe, path, width, height, bytes, created, prompt, seconds,"
+        " model_title) SELECT 'many' || i, owner, job, i, recipe, path, width, height, bytes, created + 600 * i,"
+        " 'picture ' || i, seconds, model_title FROM pictures, n WHERE id = 'many0'"
+    )
+    with closing(sqlite3.connect(database, timeout=30)) as db, db:
+        db.execute(copied, (MANY - 1,))
+        db.execute(
+            "INSERT INTO thumbnails SELECT pictures.id, webp FROM pictures, thumbnails WHERE pictures.owner = ?"
+            " AND pictures.id != 'many0' AND picture = 'many0'",
+            (owner,),
+        )
+
+
+def test_thousands_of_pictures_stay_light(visitor: Visitor, app: App):
+    put_many(app.data / "easel.db", visitor.cookie)
+    page, tiles = visitor.page, visitor.page.locator(".tile")
+    began = time.monotonic()
+    visitor.open_tab("Gallery")
+    expect(tiles.first.locator("img")).to_have_attribute("alt", f"picture {MANY - 1}")
+    assert time.monotonic() - began < 10
+    last, most = page.locator("[alt='picture 0']"), 0
+    while not last.count():
+        height = page.evaluate("document.documentElement.scrollHeight")
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+        page.wait_for_function(
+            "(before) => document.documentElement.scrollHeight > before"
+            " || document.querySelector(\"[alt='picture 0']\")",
+            arg=height,
+        )
+        most = max(most, tiles.count())
+    assert 0 < most < 400
+    page.evaluate("scrollTo(0, 0)")
+    expect(page.locator(f"[alt='picture {MANY - 1}']")).to_be_visible()
+    assert tiles.count() < 400

@@ -1,0 +1,111 @@
+"""The door, with the real worker and the starter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.studio import finished, make_service, quick, wait_for
+from webui.core.errors import InvalidRequest, ModelMissing, NotFound, QueueFull
+from webui.core.types import GenerationRequest
+from webui.jobs.service import OWNER_LIMIT, Service
+from webui.jobs.views import in_words
+
+ANN, BOB = "ann" * 8, "bob" * 8
+LONG = {"width": 256, "height": 256, "steps": 150}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    service = make_service(tmp_path_factory.mktemp("service"))
+    service.start()
+    yield service
+    service.close()
+
+
+def test_a_stopped_job_shows_how_far_it_had_come(service: Service):
+    job = service.submit(ANN, quick(**LONG))
+    wait_for(lambda: service.live(ANN)["preview"])
+    service.stop(ANN, job)
+    assert finished(service, job).state == "stopped"
+    view = service.live(ANN)
+    assert (view["state"], view["job"], view["text"]) == ("stopped", job, "Stopped")
+    assert service.preview(ANN, job).startswith(b"\xff\xd8")
+    assert service.preview(BOB, job) is None
+
+
+def test_a_job_taken_back_before_its_turn_leaves_the_stage_alone(service: Service):
+    first = service.submit(ANN, quick("the first"))
+    finished(service, first)
+    blocker = service.submit(BOB, quick(**LONG))
+    wait_for(lambda: service.store.job(blocker).state == "running")
+    second = service.submit(ANN, quick("the second"))
+    assert service.live(ANN)["position"] == 1
+    service.stop(ANN, second)
+    service.stop_all(BOB)
+    finished(service, blocker)
+    assert service.live(ANN)["job"] == first
+    assert service.live(ANN)["state"] == "done"
+
+
+def test_a_batch_equals_its_single_pictures(service: Service):
+    batch = service.submit(ANN, quick("a boat", seed=40, count=3, steps=3))
+    singles = [service.submit(ANN, quick("a boat", seed=40 + k, steps=3)) for k in range(3)]
+    files = []
+    for job in (batch, *singles):
+        assert finished(service, job).state == "done"
+        files.append([service.pictures.read(ANN, p.id) for p in service.store.job_pictures(job)])
+    assert files[0] == [single for (single,) in files[1:]]
+
+
+def test_same_again_is_the_same_picture(service: Service):
+    job = service.submit(ANN, quick("a hill, (green:1.2)", negative_prompt="blue", guidance_scale=3.0, steps=4))
+    finished(service, job)
+    picture = service.store.job_pictures(job)[0]
+    again = service.submit(ANN, service.request_of(ANN, picture.id))
+    finished(service, again)
+    second = service.store.job_pictures(again)[0]
+    assert service.pictures.read(ANN, second.id) == service.pictures.read(ANN, picture.id)
+    with pytest.raises(NotFound):
+        service.request_of(BOB, picture.id)
+
+
+def test_refusals_never_reach_the_queue(service: Service):
+    with pytest.raises(InvalidRequest):
+        service.submit(ANN, quick(steps=0))
+    with pytest.raises(ModelMissing):
+        service.submit(ANN, GenerationRequest("x", model="checkpoints/none"))
+    with pytest.raises(NotFound):
+        service.submit(ANN, quick(init_image="0" * 24))
+    assert service.store.unfinished_jobs() == []
+
+
+def test_the_queue_is_full_at_some_point_and_stop_all_empties_it(service: Service):
+    jobs = [service.submit(ANN, quick(**LONG)) for _ in range(OWNER_LIMIT)]
+    with pytest.raises(QueueFull):
+        service.submit(ANN, quick())
+    service.submit(BOB, quick())
+    view = service.live(ANN)
+    assert len(view["waiting"]) == OWNER_LIMIT - 1
+    service.stop_all(ANN)
+    wait_for(lambda: not service.store.unfinished_jobs())
+    assert {service.store.job(job).state for job in jobs} == {"stopped"}
+
+
+def test_the_time_left_is_known_once_the_model_was_measured(service: Service):
+    job = service.submit(ANN, quick(**LONG))
+    wait_for(lambda: service.live(ANN)["step"] > 2)
+    view = service.live(ANN)
+    assert 0 < view["seconds_left"] < 600
+    assert 0 < view["fraction"] < 1
+    assert view["text"].endswith("left")
+    service.stop(ANN, job)
+    finished(service, job)
+    forecast = service.forecast(quick(count=2))
+    assert forecast is not None and forecast.fits
+    assert forecast.seconds is not None and forecast.seconds > 0
+
+
+def test_times_in_words():
+    assert [in_words(s) for s in (None, 0.2, 41.2, 100, 5400)] == ["", "1 s", "42 s", "2 min", "1 h 30 min"]

@@ -1,0 +1,98 @@
+"""Starts Easel: `python -m webui [flags]`. The one place where the page's wing and the engine's wing meet."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from webui.core.errors import UserError
+from webui.core.presets import load_presets
+from webui.core.settings import Settings, load_settings
+from webui.engine.link import WorkerLink
+from webui.families import all_families
+from webui.jobs.service import Service
+from webui.library.catalog import Catalog
+
+HOME = Path(__file__).resolve().parent.parent
+PRESETS = HOME / "presets"
+PORTS_TRIED = 50
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs until it is told to stop; returns the exit code."""
+    try:
+        settings = load_settings(argv, os.environ, HOME)
+        logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        door = open_door(settings.host, settings.port)
+        service = build_service(settings)
+    except UserError as error:
+        print(f"Easel: {error.message} {error.hint}".rstrip(), file=sys.stderr)
+        return 2
+    for warning in (*settings.warnings, *service.presets.warnings):
+        print(f"Easel: {warning}", file=sys.stderr)
+    try:
+        serve(service, settings, door)
+    finally:
+        service.close()
+    return 0
+
+
+def build_service(settings: Settings) -> Service:
+    """The service with one worker for each device."""
+    families = all_families()
+    catalog = Catalog(settings.models, families)
+    catalog.refresh()
+    links = [WorkerLink(device, vram=settings.vram) for device in settings.devices]
+    return Service(settings, load_presets(PRESETS, settings.data / "styles"), catalog, families, links)
+
+
+def serve(service: Service, settings: Settings, door: socket.socket) -> None:
+    """Opens the page first and loads torch meanwhile; blocks until the server ends."""
+    import uvicorn
+
+    from webui.api.server import build_app, guarded
+    from webui.ui.app import mount_page
+
+    app = mount_page(build_app(service, PRESETS / "styles" / "previews"), service)
+    host, port = door.getsockname()[:2]
+    address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+    server = uvicorn.Server(
+        uvicorn.Config(guarded(app, settings), log_level="warning", timeout_graceful_shutdown=2, access_log=False)
+    )
+    service.start()  # not earlier: loading torch would delay the page by 3 s on two busy cores
+    print(f"Easel is at {address}", flush=True)
+    if settings.open_browser:
+        threading.Timer(0.5, webbrowser.open, [address]).start()
+    server.run(sockets=[door])
+
+
+def open_door(host: str, port: int) -> socket.socket:
+    """A listening socket on the port, or on the next free one.
+
+    Raises:
+        UserError: when none of the next fifty is free, or the address cannot be used here.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for candidate in range(port, min(port + PORTS_TRIED, 65536)):
+        door = socket.socket(family, socket.SOCK_STREAM)
+        if os.name != "nt":  # on Windows this option would let two servers share a port
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind((host, candidate))
+            return door
+        except socket.gaierror as error:
+            door.close()
+            raise UserError(f"The address {host} is not known here.", "Start Easel without --host.") from error
+        except OSError:
+            door.close()
+    raise UserError(f"No port from {port} to {port + PORTS_TRIED - 1} is free.", "Choose another one with --port.")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

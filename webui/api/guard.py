@@ -1,0 +1,131 @@
+"""What stands in front of every route: who asks, from where, and whether they may.
+
+Plain ASGI, so that streams pass through untouched.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from collections.abc import Iterable
+from http.cookies import CookieError, SimpleCookie
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+COOKIE = "easel"
+COOKIE_SECONDS = 365 * 24 * 3600
+BODY_LIMIT = 100 * 2**20
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "testserver"})
+# Gradio's page needs inline scripts and eval; everything else is refused, and nothing is fetched from another host.
+CONTENT_POLICY = "; ".join(
+    [
+        "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:",
+        "frame-ancestors 'self'",
+        "object-src 'none'",
+        "base-uri 'self'",
+    ]
+)
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"content-security-policy", CONTENT_POLICY.encode()),
+)
+
+
+class Guard:
+    """ASGI middleware: known hosts only (against DNS rebinding), writes from our own page only, a password where one is
+    set, and a secret cookie that says whose pictures these are.
+
+    `hosts` are the names this server may be called by, besides the local ones; with `any_host` it listens to the
+    network, and the password is the guard.
+    """
+
+    def __init__(self, app: Any, hosts: Iterable[str] = (), any_host: bool = False, password: str = "") -> None:
+        self._app, self._password, self._any_host = app, password, any_host
+        self._hosts = LOCAL_NAMES | frozenset(hosts)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            return await self._app(scope, receive, send)
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self._refusal(scope.get("method", "GET"), headers)
+        if refusal is not None:
+            return await _answer(send, *refusal)
+        owner = _cookie(headers.get(b"cookie", ""))
+        fresh = owner is None
+        if fresh:
+            owner = secrets.token_urlsafe(24)
+            cookies = "; ".join(part for part in (headers.get(b"cookie", ""), f"{COOKIE}={owner}") if part)
+            scope = scope | {
+                "headers": [h for h in scope["headers"] if h[0] != b"cookie"] + [(b"cookie", cookies.encode("latin-1"))]
+            }
+
+        async def with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                cookie = f"{COOKIE}={owner}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax"
+                extra = [*HEADERS, *([(b"set-cookie", cookie.encode())] if fresh else [])]
+                message = message | {"headers": [*message["headers"], *extra]}
+            await send(message)
+
+        return await self._app(scope, receive, with_headers)
+
+    def _refusal(self, method: str, headers: dict[bytes, str]) -> tuple[int, str, list[tuple[bytes, bytes]]] | None:
+        """Status, words and extra headers when the request may not pass."""
+        host = host_name(headers.get(b"host", ""))
+        if not self._any_host and host not in self._hosts:
+            return 400, "Easel does not answer to this name.", []
+        if method not in READING:
+            origin = headers.get(b"origin")
+            if origin is not None and urlsplit(origin).netloc != headers.get(b"host"):
+                return 403, "This request came from another page.", []
+            if headers.get(b"sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+                return 403, "This request came from another page.", []
+        length = headers.get(b"content-length", "0")
+        if not length.isdigit() or int(length) > BODY_LIMIT:
+            return 413, "That is too much at once.", []
+        if self._password and not self._knows_password(headers.get(b"authorization", "")):
+            return 401, "Easel asks for its password.", [(b"www-authenticate", b'Basic realm="Easel", charset="UTF-8"')]
+        return None
+
+    def _knows_password(self, authorization: str) -> bool:
+        scheme, _, value = authorization.partition(" ")
+        try:
+            given = base64.b64decode(value, validate=True).partition(b":")[2] if scheme.lower() == "basic" else b""
+        except (binascii.Error, ValueError):
+            return False
+        return secrets.compare_digest(given, self._password.encode())
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, without its port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].lower()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a bind address is reachable from this computer only."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _cookie(header: str) -> str | None:
+    """The visitor's secret, if it looks like one of ours."""
+    try:
+        morsel = SimpleCookie(header).get(COOKIE)
+    except CookieError:
+        return None
+    value = morsel.value if morsel else ""
+    return value if 16 <= len(value) <= 128 and value.isascii() else None
+
+
+async def _answer(send: Any, status: int, words: str, headers: list[tuple[bytes, bytes]]) -> None:
+    body = words.encode()
+    start = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send({"type": "http.response.body", "body": body})

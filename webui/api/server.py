@@ -1,0 +1,204 @@
+"""The web server's own routes: pictures, previews, the live stream, and what the page's buttons do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Body, Cookie, FastAPI, Query, Request, UploadFile
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+
+from webui.api.guard import Guard, is_loopback
+from webui.core.errors import NotFound, UserError
+from webui.core.plain import without_words
+from webui.core.settings import Settings
+from webui.jobs import views
+from webui.jobs.service import Service
+
+MEDIA_TYPES = {
+    b"\x89PNG": "image/png",
+    b"\xff\xd8\xff\xe0": "image/jpeg",
+    b"\xff\xd8\xff\xe1": "image/jpeg",
+    b"RIFF": "image/webp",
+}
+FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+LIVE_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+PAGE_LIMIT = 200
+IDS_LIMIT = 1000
+PREVIEW_LEAST, PREVIEW_MOST = 64, 2048
+
+Owner = Annotated[str, Cookie(alias="easel")]
+PreviewSide = Annotated[int, Query(ge=0, le=PREVIEW_MOST)]
+
+
+def build_app(service: Service, style_previews: Path) -> FastAPI:
+    """All routes besides the page itself, which is mounted at "/" afterwards. Call `guarded` on the result last."""
+    app = FastAPI(title="Easel", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_exception_handler(UserError, _refuse)
+    _add_reading_routes(app, service)
+    _add_acting_routes(app, service)
+    app.mount("/style-preview", StaticFiles(directory=style_previews, check_dir=False))
+    return app
+
+
+def guarded(app: FastAPI, settings: Settings) -> Guard:
+    """The app behind its guard; what the server runs."""
+    open_to_network = not is_loopback(settings.host)
+    return Guard(app, hosts=[settings.host], any_host=open_to_network, password=settings.password)
+
+
+def _add_reading_routes(app: FastAPI, service: Service) -> None:
+    @app.get("/healthz")
+    def healthz() -> dict[str, Any]:
+        return service.health()
+
+    @app.get("/live")
+    async def live(easel: Owner) -> StreamingResponse:
+        return StreamingResponse(events(service, easel), media_type="text/event-stream", headers=LIVE_HEADERS)
+
+    @app.get("/img/{picture_id}")
+    def img(
+        picture_id: str, easel: Owner, thumb: bool = False, download: bool = False, plain: bool = False
+    ) -> Response:
+        """A picture. `plain` is the same pixels without the prompt or any other word, inside and in the name."""
+        if thumb:
+            return Response(service.thumbnail_bytes(easel, picture_id), media_type="image/webp", headers=FOREVER)
+        data = service.picture_bytes(easel, picture_id)
+        kind = MEDIA_TYPES.get(data[:4], "application/octet-stream")
+        headers = dict(FOREVER)
+        if plain:
+            data = without_words(data)
+        if download:
+            name = _named("picture", kind) if plain else _file_name(service, easel, picture_id, kind)
+            headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        return Response(data, media_type=kind, headers=headers)
+
+    @app.get("/photos/{photo_id}")
+    def photo(photo_id: str, easel: Owner, thumb: bool = False, side: PreviewSide = 0) -> Response:
+        """The photo itself; with `side` a preview of at most that size, and the photo's own size in its headers."""
+        if thumb:
+            return Response(service.photos.thumbnail(easel, photo_id), media_type="image/webp", headers=FOREVER)
+        if side:
+            width, height = service.photos.size(easel, photo_id)
+            size = {"X-Photo-Width": str(width), "X-Photo-Height": str(height)}
+            small = service.photos.preview(easel, photo_id, max(side, PREVIEW_LEAST))
+            return Response(small, media_type="image/webp", headers=FOREVER | size)
+        data = service.photos.read(easel, photo_id)
+        kind = MEDIA_TYPES.get(data[:4], "application/octet-stream")
+        return Response(data, media_type=kind, headers=FOREVER)
+
+    @app.get("/photos/{photo_id}/cutout")
+    def cutout(photo_id: str, easel: Owner) -> Response:
+        """The subject of a photo or picture on glass, at full size: a PNG to download."""
+        headers = {"Cache-Control": "private, max-age=3600", "Content-Disposition": 'attachment; filename="cutout.png"'}
+        return Response(service.photos.cutout(easel, photo_id), media_type="image/png", headers=headers)
+
+    @app.get("/preview/{job_id}")
+    def preview(job_id: str, easel: Owner) -> Response:
+        found = service.preview(easel, job_id)
+        if found is None:
+            raise NotFound("There is no preview now.")
+        return Response(found, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=60"})
+
+    @app.get("/pictures")
+    def pictures(
+        easel: Owner,
+        search: Annotated[str, Query(max_length=500)] = "",
+        favourites: bool = False,
+        before: float | None = None,
+        limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 60,
+    ) -> dict[str, Any]:
+        found = service.pictures.page(easel, search, favourites, before, limit + 1)
+        return {"pictures": [views.picture(p) for p in found[:limit]], "more": len(found) > limit}
+
+    @app.get("/pictures/{picture_id}")
+    def picture(picture_id: str, easel: Owner) -> dict[str, Any]:
+        return service.describe(easel, picture_id)
+
+
+def _add_acting_routes(app: FastAPI, service: Service) -> None:
+    @app.post("/pictures/{picture_id}/favourite")
+    def favourite(picture_id: str, easel: Owner, on: Annotated[bool, Body(embed=True)]) -> dict[str, str]:
+        service.pictures.favourite(easel, picture_id, on)
+        service.changed()
+        return {"status": "ok"}
+
+    @app.post("/pictures/delete")
+    def delete(easel: Owner, ids: Annotated[list[str], Body(embed=True, max_length=IDS_LIMIT)]) -> dict[str, str]:
+        service.pictures.delete(easel, ids)
+        service.changed()
+        return {"status": "ok"}
+
+    @app.post("/pictures/restore")
+    def restore(easel: Owner, ids: Annotated[list[str], Body(embed=True, max_length=IDS_LIMIT)]) -> dict[str, str]:
+        service.pictures.restore(easel, ids)
+        service.changed()
+        return {"status": "ok"}
+
+    @app.post("/photos")
+    def photos(easel: Owner, photo: UploadFile) -> dict[str, Any]:
+        upload = service.photos.add(easel, photo.file.read())
+        return {"id": upload.id, "width": upload.width, "height": upload.height}
+
+    @app.post("/masks")
+    def masks(easel: Owner, mask: UploadFile) -> dict[str, Any]:
+        upload = service.photos.add_mask(easel, mask.file.read())
+        return {"id": upload.id, "width": upload.width, "height": upload.height}
+
+    @app.post("/photos/{photo_id}/subject")
+    def subject(photo_id: str, easel: Owner) -> dict[str, Any]:
+        upload = service.photos.add_subject(easel, photo_id)
+        return {"id": upload.id, "width": upload.width, "height": upload.height}
+
+    @app.post("/jobs/{job_id}/stop")
+    def stop(job_id: str, easel: Owner) -> dict[str, str]:
+        service.stop(easel, job_id)
+        return {"status": "ok"}
+
+    @app.post("/jobs/{job_id}/fix")
+    def fix(job_id: str, easel: Owner, fix: Annotated[str, Body(embed=True, max_length=200)]) -> dict[str, str]:
+        return {"job": service.fix(easel, job_id, fix)}
+
+
+async def events(service: Service, owner: str) -> AsyncIterator[str]:
+    """The live view as server-sent events; a comment now and then shows that the line still stands."""
+    last = ""
+    async for view in service.changes(owner):
+        if view is None:
+            yield ": quiet\n\n"
+            continue
+        text = json.dumps(view, ensure_ascii=False)
+        if text != last:
+            last = text
+            yield f"data: {text}\n\n"
+
+
+def _file_name(service: Service, owner: str, picture_id: str, kind: str) -> str:
+    picture = service.pictures.get(owner, picture_id)
+    words = re.findall(r"[a-z0-9]+", picture.prompt.lower()) if picture else []
+    return _named("-".join(words)[:60].strip("-") or "picture", kind)
+
+
+def _named(stem: str, kind: str) -> str:
+    return stem + "." + kind.rpartition("/")[2].replace("jpeg", "jpg")
+
+
+async def _refuse(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, UserError)
+    fault = error.fault
+    return JSONResponse(
+        {
+            "error": {
+                "code": fault.code,
+                "message": fault.message,
+                "hint": fault.hint,
+                "fix": fault.fix,
+                "fix_label": fault.fix_label,
+            }
+        },
+        fault.status,
+    )

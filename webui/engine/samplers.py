@@ -1,0 +1,36 @@
+"""From a sampler's name to a diffusers scheduler on the checkpoint's own noise schedule."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from webui.core.errors import InvalidRequest
+from webui.core.presets import Presets, Sampler
+
+# Classes whose noise levels are infinite where zero terminal SNR leaves no signal, or which do not know the setting:
+# they begin at the last finite level instead, as they do for a checkpoint without it.
+_trailing = "timestep_spacing"
+
+
+def build_scheduler(presets: Presets, name: str, base: Any) -> Any:
+    """A new scheduler of the sampler `name` for one picture; `base` is the checkpoint's own and stays as it is.
+
+    Raises InvalidRequest for a name that is not in the presets.
+    """
+    sampler = presets.sampler(name)
+    if sampler is None:
+        raise InvalidRequest(f"There is no sampler called {name}.", "Choose one from the list.")
+    import diffusers
+
+    cls = getattr(diffusers, sampler.scheduler)
+    return cls(**_settings(cls, sampler, dict(base.config)))
+
+
+def _settings(cls: Any, sampler: Sampler, base: Mapping[str, Any]) -> dict[str, Any]:
+    """What the class knows of the checkpoint's settings, the sampler's own ones over them."""
+    known = inspect.signature(cls.__init__).parameters
+    settings = {k: copy.deepcopy(v) for k, v in base.items() if k in known and not k.startswith("_")}
+    return settings | {k: v for k, v in sampler.arguments.items() if k in known}

@@ -1,0 +1,178 @@
+"""Feeds one device: takes the next job, draws its pictures one by one, hands them over to be saved.
+
+Pictures are compressed and written by a second thread while the device already draws the next one.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+from webui.core.errors import DiskFull, Stopped, UserError, WorkerDied
+from webui.core.types import DeviceFacts, Fault, GeneratedImage, JobState, ModelCard, Order, Progress
+from webui.jobs.running import Running, measured
+from webui.jobs.store import Job, Store
+
+log = logging.getLogger(__name__)
+DEATHS_ALLOWED = 1
+
+
+class Link(Protocol):
+    """The way to one worker process. `draw` blocks; the others may be called from any thread."""
+
+    @property
+    def facts(self) -> DeviceFacts | None: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    def start(self, preload: ModelCard | None = None) -> None: ...
+    def draw(self, order: Order, on_progress: Callable[[Progress], None]) -> GeneratedImage: ...
+    def cancel(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Desk(Protocol):
+    """What the dispatcher needs of the service."""
+
+    def take_next(self, link: Link) -> Running | None: ...
+    def order_for(self, job: Job, index: int) -> Order: ...
+    def keep(self, job: Job, index: int, image: GeneratedImage) -> None: ...
+    def changed(self) -> None: ...
+    def left(self, running: Running) -> None: ...
+
+
+class Dispatcher:
+    """One thread for one device."""
+
+    def __init__(self, link: Link, desk: Desk, store: Store) -> None:
+        self.link, self._desk, self._store = link, desk, store
+        self.running: Running | None = None
+        self._wake = threading.Condition()
+        self._closing = False
+        self._saver = ThreadPoolExecutor(1, thread_name_prefix="easel-saver")
+        self._thread = threading.Thread(target=self._work, name="easel-dispatcher", daemon=True)
+
+    def start(self, preload: ModelCard | None) -> None:
+        """Starts worker and thread; the worker warms `preload` up before anybody asks."""
+        self.link.start(preload)
+        self._thread.start()
+
+    def nudge(self) -> None:
+        """There may be something to do."""
+        with self._wake:
+            self._wake.notify_all()
+
+    def stop(self, job_id: str) -> bool:
+        """Stops the job if it is the one on this device."""
+        running = self.running
+        if running is None or running.job.id != job_id:
+            return False
+        running.stop_asked = True
+        self.link.cancel()
+        return True
+
+    def close(self) -> None:
+        """Ends thread and worker; what was running stays in the database as running and goes on at the next start."""
+        self._closing = True
+        self.nudge()
+        self.link.cancel()
+        self.link.close()
+        if self._thread.is_alive():
+            self._thread.join(10)
+        self._saver.shutdown(wait=True)
+
+    def _work(self) -> None:
+        while not self._closing:
+            running = self._desk.take_next(self.link)
+            if running is None:
+                with self._wake:
+                    self._wake.wait(1.0)
+                continue
+            self.running = running
+            try:
+                self._draw_all(running)
+            finally:
+                self.running = None
+                self._desk.left(running)
+
+    def _draw_all(self, running: Running) -> None:
+        """Draws what a job still lacks and writes its end into the database."""
+        job = running.job
+        saved: list[Future[None]] = []
+        try:
+            drawn = self._store.drawn_places(job.id)
+            for index in range(job.count):
+                if index in drawn:
+                    continue
+                if running.stop_asked:
+                    raise Stopped
+                running.begin(index)
+                self._desk.changed()
+                image = self._draw(running, index)
+                running.notes += [note for note in image.notes if note not in running.notes]
+                saved.append(self._saver.submit(self._desk.keep, job, index, image))
+                self._measure(job, image)
+            for future in saved:
+                future.result()
+            if self._store.drawn_places(job.id) != set(range(job.count)):  # given up while the disk was full
+                raise Stopped
+        except Stopped:
+            self._end(running, saved, "stopped", None)
+        except UserError as error:
+            self._end(running, saved, "error", error.fault)
+        except Exception:  # the border: a bug must not end the queue; the person gets its number
+            number = secrets.token_hex(3)
+            log.exception("Job failed, error %s", number)
+            fault = Fault(
+                "bug",
+                f"Something went wrong inside Easel (error {number}).",
+                "Try again; the log names the cause.",
+                "retry",
+                "Try again",
+                500,
+            )
+            self._end(running, saved, "error", fault)
+        else:
+            self._end(running, saved, "done", None)
+
+    def _end(self, running: Running, saved: list[Future[None]], state: JobState, fault: Fault | None) -> None:
+        """Writes how a job ended, once all its pictures are kept. At closing time only a whole job has ended."""
+        for future in saved:
+            future.exception()
+        while not (self._closing and state != "done"):
+            try:
+                self._store.set_job(running.job.id, state, fault, running.notes)
+                return
+            except DiskFull:
+                with self._wake:
+                    self._wake.wait(5.0)
+
+    def _draw(self, running: Running, index: int) -> GeneratedImage:
+        """One picture; a worker that dies under it costs one more try, not the job."""
+        while True:
+            try:
+                return self.link.draw(self._desk.order_for(running.job, index), lambda p: self._progress(running, p))
+            except WorkerDied:
+                if running.stop_asked:
+                    raise Stopped from None
+                if self._closing or self._store.count_death(running.job.id) > DEATHS_ALLOWED:
+                    raise
+                running.begin(index)
+                running.notes.append("The drawing process stopped unexpectedly, so this picture was started again.")
+
+    def _progress(self, running: Running, progress: Progress) -> None:
+        running.take(progress)
+        if progress.note and progress.note not in running.notes:
+            running.notes.append(progress.note)
+        self._desk.changed()
+
+    def _measure(self, job: Job, image: GeneratedImage) -> None:
+        facts = self.link.facts
+        if facts is not None:
+            before = self._store.pace(job.recipe.model, facts.name)
+            self._store.set_pace(job.recipe.model, facts.name, measured(image, before))

@@ -1,0 +1,428 @@
+"""The one door for the page and the API: jobs go in, views and pictures come out.
+
+Every call names its owner, the visitor's secret cookie; nobody reaches what is not theirs. Jobs live in the database: a
+handler on the page submits one and then only watches it.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from webui import __version__
+from webui.core.errors import InvalidRequest, ModelMissing, NotFound, QueueFull, UserError, WrongFamily
+from webui.core.presets import Presets
+from webui.core.settings import Settings, save_settings
+from webui.core.settle import settle
+from webui.core.types import (
+    DeviceFacts,
+    Fault,
+    Forecast,
+    GeneratedImage,
+    GenerationRequest,
+    ModelCard,
+    Order,
+    Recipe,
+)
+from webui.families.base import Family
+from webui.jobs import views
+from webui.jobs.broadcast import Broadcast
+from webui.jobs.dispatcher import Dispatcher, Link
+from webui.jobs.photos import Photos
+from webui.jobs.pictures import Encoded, Pictures
+from webui.jobs.queue_order import fair_order
+from webui.jobs.running import Running
+from webui.jobs.store import Job, Store
+from webui.library.catalog import Catalog
+from webui.memory.forecast import forecast
+from webui.memory.plan import cap_bytes
+
+QUEUE_LIMIT = 200
+OWNER_LIMIT = 40
+STOPPED_KEPT = 20
+REMEMBERED = 500
+SAVE_RETRY_SECONDS = 10.0
+
+
+class Service:
+    """Holds the queue together. Any thread may call it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        presets: Presets,
+        catalog: Catalog,
+        families: Sequence[Family],
+        links: Sequence[Link],
+    ) -> None:
+        self.settings, self.presets, self.catalog = settings, presets, catalog
+        self.families: Mapping[str, Family] = {family.name: family for family in families}
+        self.store = Store(settings.data / "easel.db")
+        self.pictures = Pictures(self.store, settings.data)
+        self.photos = Photos(self.store, self.pictures, settings.data)
+        self._bell = Broadcast()
+        self._lock = threading.RLock()
+        self._unsaved: dict[str, Encoded] = {}
+        self._trouble: dict[str, Fault] = {}
+        self._stopped: deque[Running] = deque(maxlen=STOPPED_KEPT)
+        self._save_again = threading.Condition()
+        self._closing = False
+        self._dispatchers = [Dispatcher(link, self, self.store) for link in links]
+        self._rng = random.SystemRandom()
+
+    def start(self) -> None:
+        """Starts the workers; jobs that an earlier run left queued or running go on."""
+        preload = self._first_model()
+        for dispatcher in self._dispatchers:
+            dispatcher.start(preload)
+
+    def close(self) -> None:
+        """Ends threads and workers. Unfinished jobs stay in the database for the next start."""
+        self._closing = True
+        self._wake_savers()
+        for dispatcher in self._dispatchers:
+            dispatcher.close()
+        self.store.close()
+
+    # asking ---------------------------------------------------------------
+
+    def submit(self, owner: str, request: GenerationRequest) -> str:
+        """Settles a request and queues it; returns the job's id.
+
+        Raises:
+            UserError: with what is wrong in one sentence; the engine is not touched.
+        """
+        card = self.model_for(request.model)
+        recipe, count = self._settle(owner, request, card, self._rng)
+        if recipe.mask_image:
+            self.photos.size(owner, recipe.mask_image)
+        job = Job(
+            uuid.uuid4().hex, owner, time.time(), "queued", recipe, count, card.title, (request.prompt or "").strip()
+        )
+        with self._lock:
+            waiting = self.store.unfinished_jobs()
+            if len(waiting) >= QUEUE_LIMIT or sum(w.owner == owner for w in waiting) >= OWNER_LIMIT:
+                raise QueueFull("The queue is full.", "Wait until a picture is done, then try again.")
+            self.store.add_job(job)
+        self.changed()
+        self._nudge()
+        return job.id
+
+    def _settle(
+        self, owner: str, request: GenerationRequest, card: ModelCard, rng: random.Random
+    ) -> tuple[Recipe, int]:
+        photo = request.init_image
+        size = self.photos.size(owner, photo) if photo and isinstance(photo, str) else None
+        recipe, count = settle(request, card, {lora.id: lora for lora in self.catalog.loras()}, self.presets, rng, size)
+        fitting = {lora.id for lora in self.catalog.loras_for(card)}
+        for use in recipe.loras:
+            if use.id not in fitting:
+                title = self.catalog.lora(use.id).title
+                raise WrongFamily(
+                    f"The LoRA “{title}” was made for another kind of model than {card.title}.",
+                    "Choose another LoRA, or the model it was made for.",
+                )
+        return recipe, count
+
+    def model_for(self, wanted: str | None) -> ModelCard:
+        """The model asked for, or the first one that works.
+
+        Raises:
+            ModelMissing
+        """
+        if wanted:
+            return self.catalog.model(wanted)
+        usable = [card for card in self.catalog.models() if card.problem is None]
+        if not usable:
+            raise ModelMissing(
+                "There is no model to draw with.", "Put a checkpoint into models/checkpoints.", "refresh", "Look again"
+            )
+        return usable[0]
+
+    def stop(self, owner: str, job_id: str) -> None:
+        """Stops a job, waiting or running; a finished one stays as it is."""
+        job = self._own(owner, job_id)
+        with self._lock:
+            running = any(d.stop(job_id) for d in self._dispatchers)
+            if not running and not job.finished:
+                self.store.set_job(job_id, "stopped")
+        self._wake_savers()
+        self.changed()
+
+    def stop_all(self, owner: str) -> None:
+        """Stops everything of one visitor, the waiting jobs first so that none slips in."""
+        for job in reversed(self.store.unfinished_jobs()):
+            if job.owner == owner:
+                self.stop(owner, job.id)
+
+    def fix(self, owner: str, job_id: str, action: str) -> str:
+        """Applies the fix of a fault; returns the id of the job to watch."""
+        job = self._own(owner, job_id)
+        verb, _, argument = action.partition(":")
+        if job_id in self._trouble:
+            self._wake_savers()
+            return job_id
+        match verb:
+            case "refresh" | "retry":
+                self.catalog.refresh()
+                return self._again(job, job.recipe)
+            case "size" if "x" in argument:
+                width, _, height = argument.partition("x")
+                if not (width.isdigit() and height.isdigit()):
+                    raise InvalidRequest("That size cannot be read.")
+                return self._again(job, replace(job.recipe, width=int(width), height=int(height)))
+            case "model":
+                card = self.catalog.model(argument)
+                return self._again(job, replace(job.recipe, model=card.id), card)
+        raise InvalidRequest("There is nothing to mend here.")
+
+    def _again(self, job: Job, recipe: Recipe, card: ModelCard | None = None) -> str:
+        new = replace(
+            job,
+            id=uuid.uuid4().hex,
+            created=time.time(),
+            state="queued",
+            recipe=recipe,
+            fault=None,
+            notes=(),
+            deaths=0,
+            model_title=card.title if card else job.model_title,
+        )
+        self.store.add_job(new)
+        self.changed()
+        self._nudge()
+        return new.id
+
+    def forecast(self, request: GenerationRequest, owner: str = "") -> Forecast | None:
+        """What a click would cost; None until a worker has told of its device.
+
+        Raises:
+            UserError: when the request cannot be settled.
+        """
+        card = self.model_for(request.model)
+        recipe, count = self._settle(owner, request, card, random.Random(0))
+        facts = self._facts()
+        if facts is None:
+            return None
+        pace = self.store.pace(card.id, facts.name)
+        return forecast(
+            card.sizes,
+            facts,
+            recipe.width,
+            recipe.height,
+            cfg=recipe.guidance_scale > 1,
+            activations=self.families[card.family].activations,
+            vram_cap=cap_bytes(self.settings.vram),
+            seconds=pace.picture_seconds(recipe) * count if pace else None,
+        )
+
+    def request_of(self, owner: str, picture_id: str) -> GenerationRequest:
+        """The settings of a picture, as a request that draws it again."""
+        picture = self.pictures.get(owner, picture_id)
+        if picture is None:
+            raise NotFound("This picture is not here any more.")
+        return views.request_of(picture)
+
+    def picture_that_tells(self, owner: str, text: str) -> str | None:
+        """The id of the owner's newest picture with this infotext, among those that a person still remembers."""
+        titles, wanted = self._lora_titles(), text.strip()
+        for picture in self.pictures.page(owner, limit=REMEMBERED):
+            if f"Seed: {picture.recipe.seed}," in wanted and self.pictures.infotext(picture, titles) == wanted:
+                return picture.id
+        return None
+
+    def change_settings(self, **changes: Any) -> Settings:
+        self.settings = save_settings(self.settings, **changes)
+        return self.settings
+
+    # watching ---------------------------------------------------------------
+
+    def live(self, owner: str) -> dict[str, Any]:
+        """What the stage of this visitor shows now; see `views.live`."""
+        with self._lock:
+            unfinished = self.store.unfinished_jobs()
+            running = [d.running for d in self._dispatchers if d.running]
+        mine = [r for r in running if r.job.owner == owner]
+        running_ids = {r.job.id for r in running}
+        waiting = fair_order([j for j in unfinished if j.id not in running_ids], [r.job.owner for r in running])
+        first_waiting = next((j for j in waiting if j.owner == owner), None)
+        job = mine[0].job if mine else first_waiting or self.store.latest_job(owner)
+        pictures = self.store.job_pictures(job.id) if job else []
+        unsaved = [e.row for e in self._unsaved.values() if job and e.row.job == job.id]
+        recent = [p for p in self.pictures.page(owner, limit=16) if not job or p.job != job.id][:12]
+        return views.live(
+            owner=owner,
+            job=job,
+            running=mine[0] if mine else None,
+            stopped=next((r for r in self._stopped if job and r.job.id == job.id), None),
+            pictures=pictures + unsaved,
+            recent=recent,
+            waiting=waiting,
+            all_running=running,
+            seconds=self._job_seconds,
+            trouble=self._trouble.get(job.id) if job else None,
+            worker=self._worker_view(mine[0].job.recipe.model if mine else None),
+        )
+
+    async def changes(self, owner: str) -> AsyncIterator[dict[str, Any] | None]:
+        """The visitor's live view now and after each change; None when it has been quiet for a while."""
+        yield self.live(owner)
+        async for rang in self._bell.rings():
+            yield self.live(owner) if rang else None
+
+    def preview(self, owner: str, job_id: str) -> bytes | None:
+        """The running preview (JPEG), also of a job stopped lately; None when there is none, or it is not theirs."""
+        on_device = [d.running for d in self._dispatchers if d.running]
+        for running in (*on_device, *self._stopped):
+            if running.job.id == job_id and running.job.owner == owner:
+                return running.preview or None
+        return None
+
+    def picture_bytes(self, owner: str, picture_id: str) -> bytes:
+        """A picture's file, also while it waits for room on the disk.
+
+        Raises:
+            NotFound: also for a picture of somebody else.
+        """
+        unsaved = self._unsaved.get(picture_id)
+        if unsaved and unsaved.row.owner == owner:
+            return unsaved.data
+        return self.pictures.read(owner, picture_id)
+
+    def thumbnail_bytes(self, owner: str, picture_id: str) -> bytes:
+        """The picture's small WebP. Raises NotFound like `picture_bytes`."""
+        unsaved = self._unsaved.get(picture_id)
+        if unsaved and unsaved.row.owner == owner:
+            return unsaved.thumbnail
+        return self.pictures.thumbnail(owner, picture_id)
+
+    def describe(self, owner: str, picture_id: str) -> dict[str, Any]:
+        """Everything about one picture, for its info panel."""
+        picture = self.pictures.get(owner, picture_id)
+        if picture is None:
+            raise NotFound("This picture is not here any more.")
+        text = self.pictures.infotext(picture, self._lora_titles())
+        return views.picture(picture) | {
+            "infotext": text,
+            "recipe": picture.recipe.to_dict(),
+            "seconds": picture.seconds,
+            "bytes": picture.bytes,
+        }
+
+    def health(self) -> dict[str, Any]:
+        workers = [
+            {"device": d.link.facts.name if d.link.facts else "", "state": d.link.state, "model": d.link.model}
+            for d in self._dispatchers
+        ]
+        return {"status": "ok", "version": __version__, "workers": workers}
+
+    # for the dispatchers ---------------------------------------------------------------
+
+    def take_next(self, link: Link) -> Running | None:
+        """The next job for a free device, marked as running."""
+        if self._closing:
+            return None
+        with self._lock:
+            running = [d.running for d in self._dispatchers if d.running]
+            taken = {r.job.id for r in running}
+            waiting = [j for j in self.store.unfinished_jobs() if j.id not in taken]
+            order = fair_order(waiting, [r.job.owner for r in running])
+            if not order:
+                return None
+            self.store.set_job(order[0].id, "running")
+        facts = link.facts
+        return Running(order[0], self.store.pace(order[0].recipe.model, facts.name) if facts else None)
+
+    def order_for(self, job: Job, index: int) -> Order:
+        recipe = job.recipe.picture(index)
+        loras = tuple(self.catalog.lora(lora.id) for lora in recipe.loras)
+        init = self.photos.read(job.owner, recipe.init_image) if recipe.init_image else b""
+        mask = self.photos.read(job.owner, recipe.mask_image) if recipe.mask_image else b""
+        return Order(recipe, self.catalog.model(recipe.model), loras, init, mask, preview=True)
+
+    def keep(self, job: Job, index: int, image: GeneratedImage) -> None:
+        """Saves a picture. While the disk is full or gone it waits in memory, shown and offered for download.
+
+        The queue waits meanwhile; Stop gives the picture up.
+        """
+        encoded = self.pictures.encode(job, index, image, self.settings, self._lora_titles())
+        while True:
+            try:
+                self.pictures.save(encoded)
+                break
+            except UserError as error:
+                self._unsaved[encoded.row.id] = encoded
+                self._trouble[job.id] = error.fault
+                self.changed()
+            with self._save_again:
+                self._save_again.wait(SAVE_RETRY_SECONDS)
+            if self._closing or any(
+                d.running and d.running.job.id == job.id and d.running.stop_asked for d in self._dispatchers
+            ):
+                break
+        self._unsaved.pop(encoded.row.id, None)
+        if not any(e.row.job == job.id for e in self._unsaved.values()):
+            self._trouble.pop(job.id, None)
+        self.changed()
+
+    def left(self, running: Running) -> None:
+        """A job is off the device. What was stopped stays visible as far as it had come."""
+        if running.stop_asked and running.preview:
+            self._stopped.append(running)
+        self.changed()
+
+    def changed(self) -> None:
+        self._bell.ring()
+
+    # inside ---------------------------------------------------------------
+
+    def _own(self, owner: str, job_id: str) -> Job:
+        job = self.store.job(job_id)
+        if job is None or job.owner != owner:
+            raise NotFound("This job is not here any more.")
+        return job
+
+    def _facts(self) -> DeviceFacts | None:
+        return next((d.link.facts for d in self._dispatchers if d.link.facts), None)
+
+    def _first_model(self) -> ModelCard | None:
+        """The model that is wanted first: that of the job whose turn it is, else the one new requests get."""
+        waiting = self.store.unfinished_jobs()
+        try:
+            return self.model_for(waiting[0].recipe.model if waiting else None)
+        except ModelMissing:
+            return None
+
+    def _nudge(self) -> None:
+        for dispatcher in self._dispatchers:
+            dispatcher.nudge()
+
+    def _wake_savers(self) -> None:
+        with self._save_again:
+            self._save_again.notify_all()
+
+    def _lora_titles(self) -> dict[str, str]:
+        return {lora.id: lora.title for lora in self.catalog.loras()}
+
+    def _job_seconds(self, job: Job) -> float | None:
+        """Seconds a whole job is expected to take, None while its model has not been measured here."""
+        facts = self._facts()
+        pace = self.store.pace(job.recipe.model, facts.name) if facts else None
+        return pace.picture_seconds(job.recipe) * job.count / len(self._dispatchers) if pace else None
+
+    def _worker_view(self, model: str | None) -> dict[str, str]:
+        states: Callable[[str], bool] = lambda wanted: any(d.link.state == wanted for d in self._dispatchers)  # noqa: E731
+        state = next((s for s in ("busy", "ready", "starting") if states(s)), "dead")
+        link = self._dispatchers[0].link if self._dispatchers else None
+        card = next((c for c in self.catalog.models() if link and c.id == (model or link.model)), None)
+        return {
+            "state": state,
+            "device": link.facts.name if link and link.facts else "",
+            "model": card.title if card else "",
+        }

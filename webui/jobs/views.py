@@ -1,0 +1,206 @@
+"""What the page is told, as plain JSON data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from webui.core.types import Fault, GenerationRequest, SavedImage
+from webui.jobs.running import Running
+from webui.jobs.store import Job
+
+
+def picture(saved: SavedImage) -> dict[str, Any]:
+    """One picture. `src` and `thumb` answer its owner only."""
+    return {
+        "id": saved.id,
+        "job": saved.job,
+        "prompt": saved.prompt,
+        "negative_prompt": saved.recipe.negative_prompt,
+        "width": saved.width,
+        "height": saved.height,
+        "seed": saved.recipe.seed,
+        "steps": saved.recipe.steps,
+        "style": saved.recipe.style,
+        "model": saved.model_title,
+        "created": saved.created,
+        "favourite": saved.favourite,
+        "src": f"/img/{saved.id}",
+        "thumb": f"/img/{saved.id}?thumb=1",
+    }
+
+
+def request_of(saved: SavedImage) -> GenerationRequest:
+    """The request that draws a saved picture again. The prompt is the one the model read, so no style is named."""
+    recipe = saved.recipe
+    return GenerationRequest(
+        prompt=recipe.prompt,
+        negative_prompt=recipe.negative_prompt,
+        model=recipe.model,
+        loras=recipe.loras,
+        width=recipe.width,
+        height=recipe.height,
+        count=1,
+        steps=recipe.steps,
+        guidance_scale=recipe.guidance_scale,
+        sampler=recipe.sampler,
+        seed=recipe.seed,
+        init_image=recipe.init_image or None,
+        mask_image=recipe.mask_image or None,
+        strength=recipe.strength if recipe.init_image else None,
+        resize=recipe.resize if recipe.init_image else None,
+        inpaint=recipe.inpaint if recipe.task == "inpaint" else None,
+    )
+
+
+def live(
+    *,
+    owner: str,
+    job: Job | None,
+    running: Running | None,
+    stopped: Running | None,
+    pictures: Sequence[SavedImage],
+    recent: Sequence[SavedImage],
+    waiting: Sequence[Job],
+    all_running: Sequence[Running],
+    seconds: Callable[[Job], float | None],
+    trouble: Fault | None,
+    worker: dict[str, str],
+) -> dict[str, Any]:
+    """Everything one visitor's stage shows: the job in focus, its pictures, what else waits, and how the worker is."""
+    view: dict[str, Any] = {
+        "state": "idle",
+        "job": "",
+        "prompt": "",
+        "width": 1,
+        "height": 1,
+        "count": 0,
+        "index": 0,
+        "step": 0,
+        "steps": 0,
+        "fraction": 0.0,
+        "seconds_left": None,
+        "position": 0,
+        "preview": "",
+        "pictures": [picture(p) for p in pictures],
+        "recent": [picture(p) for p in recent],
+        "waiting": _waiting(owner, job, waiting, all_running, seconds),
+        "fault": None,
+        "notes": [],
+        "worker": worker,
+        "text": "",
+    }
+    if job is None or (job.state == "done" and not pictures):
+        return view
+    recipe = job.recipe
+    fault = trouble or job.fault
+    view |= {
+        "state": job.state,
+        "job": job.id,
+        "prompt": job.prompt,
+        "width": recipe.width,
+        "height": recipe.height,
+        "count": job.count,
+        "fault": asdict(fault) if fault else None,
+        "notes": list(job.notes),
+    }
+    if running is not None:
+        view |= _running(running)
+    elif not job.finished:
+        ahead = next((place for place, other in enumerate(waiting) if other.id == job.id), 0) + len(all_running)
+        left = _wait_seconds(waiting[: ahead - len(all_running)], all_running, seconds)
+        view |= {"state": "queued", "position": ahead, "seconds_left": left}
+    elif stopped is not None:
+        view["preview"] = _preview(stopped)
+    if trouble:
+        view["state"] = "error"
+    view["text"] = _caption(view, running)
+    return view
+
+
+def _running(running: Running) -> dict[str, Any]:
+    progress = running.progress
+    return {
+        "state": running.state,
+        "index": running.index,
+        "step": progress.step,
+        "steps": progress.steps,
+        "fraction": round(running.fraction, 4),
+        "seconds_left": running.seconds_left,
+        "preview": _preview(running),
+        "notes": list(running.notes),
+        "stage": progress.stage,
+        "stage_fraction": progress.fraction,
+        "stopping": running.stop_asked,
+    }
+
+
+def _preview(running: Running) -> str:
+    return f"/preview/{running.job.id}?v={running.preview_number}" if running.preview else ""
+
+
+def _waiting(
+    owner: str,
+    focus: Job | None,
+    waiting: Sequence[Job],
+    all_running: Sequence[Running],
+    seconds: Callable[[Job], float | None],
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "job": job.id,
+            "prompt": job.prompt,
+            "position": place + len(all_running),
+            "seconds": _wait_seconds(waiting[:place], all_running, seconds),
+        }
+        for place, job in enumerate(waiting)
+        if job.owner == owner and (focus is None or job.id != focus.id)
+    ]
+
+
+def _wait_seconds(
+    before: Sequence[Job], all_running: Sequence[Running], seconds: Callable[[Job], float | None]
+) -> float | None:
+    """Seconds until a job's turn comes; None as soon as one of those before it cannot be foreseen."""
+    each = [r.seconds_left for r in all_running] + [seconds(job) for job in before]
+    known = [s for s in each if s is not None]
+    return sum(known) if len(known) == len(each) else None
+
+
+def _caption(view: dict[str, Any], running: Running | None) -> str:
+    """The one sentence under the picture."""
+    left = in_words(view["seconds_left"])
+    match view["state"]:
+        case "queued" | "loading" if view["worker"]["state"] in ("starting", "dead"):
+            return "Getting ready…"
+        case "queued":
+            ahead = view["position"]
+            place = "Next in line" if ahead <= 1 else f"{ahead} ahead of you"
+            return place + (f" · about {left}" if left else "")
+        case "loading" if running is not None:
+            if running.stop_asked:
+                return "Stopping…"
+            percent = f" {round(100 * running.progress.fraction)} %" if running.progress.fraction else "…"
+            return f"Loading {running.job.model_title}{percent}"
+        case "running" if running is not None:
+            if running.stop_asked:
+                return "Stopping…"
+            batch = f"Picture {running.index + 1} of {running.job.count}" if running.job.count > 1 else ""
+            return " · ".join(part for part in (batch, f"{left} left" if left else "Drawing…") if part)
+        case "stopped":
+            return "Stopped"
+        case "error":
+            return str(view["fault"]["message"]) if view["fault"] else ""
+    return ""
+
+
+def in_words(seconds: float | None) -> str:
+    """A time as people say it: "4 s", "2 min", "1 h 5 min"; "" for None."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{max(1, math.ceil(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,86 @@
+"""The page as a whole: the top bar, one tab per file, and how it is mounted into the server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import gradio as gr
+
+from webui.jobs.service import Service
+from webui.ui import components, gallery, img2img, inpaint, models_tab, settings_tab, txt2img
+from webui.ui.replies import QUIET
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+ASSETS = Path(__file__).parent / "assets"
+STYLES = ("base.css", "fields.css", "desk.css", "stage.css", "viewer.css", "gallery.css", "panels.css",
+          "photo.css", "mask_canvas.css")  # fmt: skip
+SCRIPTS = ("base.js", "fields.js", "viewer.js", "live.js", "stage.js", "gallery.js", "panels.js",
+           "photo.js", "photo_desk.js", "mask_core.js", "mask_view.js", "palette.js", "mask_canvas.js")  # fmt: skip
+UPLOAD_LIMIT = "64mb"
+
+
+def build_page(service: Service) -> gr.Blocks:
+    """The page for `service`. Loads no model and asks the worker nothing."""
+    with gr.Blocks(title="Easel", fill_width=True, analytics_enabled=False, delete_cache=(3600, 6 * 3600)) as page:
+        components.part("topbar", elem_id="topbar")
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
+            desks = [tab.build_tab(service) for tab in (txt2img, img2img, inpaint)]
+            gallery.build_tab()
+            shelf = models_tab.build_tab(service, desks)
+            facts = settings_tab.build_tab(service)
+
+        def load(request: gr.Request) -> list[Any]:
+            return [
+                models_tab.library(service, request),
+                settings_tab.facts(service, request),
+                *models_tab.lists_for(service, desks),
+            ]
+
+        page.load(
+            load, None, [shelf, facts, *(widget for desk in desks for widget in (desk.model, desk.loras))], **QUIET
+        )
+    return page
+
+
+def mount_arguments(service: Service) -> dict[str, Any]:
+    """What `gr.mount_gradio_app` is told besides the page: look, scripts, and what of Gradio's own is left out."""
+    return {
+        "theme": _theme(),
+        "head": _head(),
+        "footer_links": [],
+        "run_history": False,
+        "show_error": False,
+        "ssr_mode": False,
+        "enable_monitoring": False,
+        "pwa": False,
+        "max_file_size": UPLOAD_LIMIT,
+        "server_name": service.settings.host,
+    }
+
+
+def mount_page(app: FastAPI, service: Service) -> FastAPI:
+    """Mounts the page at "/", behind the routes that `app` has already."""
+    page = build_page(service)
+    return gr.mount_gradio_app(app, page, path="/", **mount_arguments(service))
+
+
+def _theme() -> gr.themes.Base:
+    fonts = [gr.themes.Font(name) for name in ("system-ui", "sans-serif")]
+    return gr.themes.Base(primary_hue="violet", neutral_hue="zinc", font=fonts, font_mono=[gr.themes.Font("monospace")])
+
+
+def _head() -> str:
+    """Inline, so that the page is dressed before its first frame and nothing can arrive late or out of order."""
+    icon = "data:image/svg+xml," + quote((ASSETS / "icon.svg").read_text("utf-8").strip())
+    styles = "\n".join((ASSETS / name).read_text("utf-8") for name in STYLES) + f":root{{--mark:url('{icon}')}}"
+    scripts = "".join(f"<script>{(ASSETS / name).read_text('utf-8')}</script>" for name in SCRIPTS)
+    return (
+        '<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">'
+        '<meta name="color-scheme" content="light dark">'
+        f'<link rel="icon" type="image/svg+xml" href="{icon}">'
+        f"<style>{styles}</style>{scripts}"
+    )

@@ -1,0 +1,67 @@
+/* What happens on the server, as it happens: one EventSource on /live for the page, closed while nobody looks, reopened when
+   somebody does, patient when the line is gone. */
+(() => {
+  const { on, emit, part, h } = Easel;
+  const BUSY = ['queued', 'loading', 'running'];
+  let source = null, wait = 500, timer = 0, quiet = 0, hope = null, last = { state: 'idle', job: '', pictures: [], recent: [], waiting: [], worker: {} };
+
+  const tell = () => emit('live', hope ? { ...last, ...hope } : last);
+  function line(up) { if (live.up !== up) { live.up = up; emit('line', up); } }
+  function open() {
+    clearTimeout(timer);
+    if (source || document.hidden) return;
+    source = new EventSource('/live');
+    source.onopen = () => { wait = 500; clearTimeout(quiet); line(true); };
+    source.onmessage = (event) => {
+      let state; try { state = JSON.parse(event.data); } catch { return; }
+      if (hope && (state.job !== hope.before || BUSY.includes(state.state) || (state.waiting || []).length > hope.queue || Date.now() > hope.until)) hope = null;
+      last = state; wait = 500; line(true); tell();
+    };
+    source.onerror = () => {
+      close(); clearTimeout(quiet);
+      quiet = setTimeout(() => line(false), 900);
+      timer = setTimeout(open, wait); wait = Math.min(15000, wait * 1.8);
+    };
+  }
+  function close() { if (source) { source.close(); source = null; } }
+  const wake = () => { wait = 500; close(); open(); };
+
+  const live = {
+    up: true,
+    now: () => (hope ? { ...last, ...hope } : last),
+    busy: () => BUSY.includes(live.now().state) || (last.waiting || []).length > 0,
+    wake,
+    /** Show at once that the click was heard; the server's word replaces it. */
+    hope(prompt, count) {
+      if (BUSY.includes(last.state)) { Easel.announce('Added to the queue.'); return; }
+      hope = { before: last.job, queue: (last.waiting || []).length, until: Date.now() + 8000, state: 'queued', job: '', prompt, count, index: 0, step: 0, steps: 0, fraction: 0, preview: '', pictures: [], fault: null, notes: [], text: 'Sending…',
+        recent: [...(last.pictures || []), ...(last.recent || [])], hoped: true };
+      setTimeout(() => { if (hope && Date.now() > hope.until) { hope = null; tell(); } }, 8200);
+      tell();
+    },
+    giveUp() { if (hope) { hope = null; tell(); } },
+  };
+  Easel.live = live;
+  document.addEventListener('visibilitychange', () => { if (document.hidden) close(); else wake(); });
+  addEventListener('online', wake);
+  addEventListener('pageshow', (event) => { if (event.persisted) wake(); });
+  addEventListener('pagehide', close);
+  open();
+
+  /* The top bar: name, and one quiet pill that says what the machine is doing. */
+  part('topbar', ({ element }) => {
+    const dot = h('i'), words = h('span', {}, 'Getting ready…');
+    const pill = h('div.pill', { role: 'status', id: 'easel-status', 'data-worker': 'starting' }, dot, words);
+    element.replaceChildren(h('div.topbar', {}, h('div.brand', {}, h('span.mark', { 'aria-hidden': 'true' }), h('b', {}, 'Easel')), pill));
+    const paint = () => {
+      const now = live.now(), worker = now.worker || {};
+      const drawing = ['loading', 'running'].includes(now.state) || worker.state === 'busy';
+      const text = !live.up ? 'Reconnecting…' : worker.state === 'dead' ? 'Restarting…' : drawing ? (now.state === 'loading' ? 'Loading the model…' : 'Drawing') :
+        worker.state === 'ready' ? 'Ready' + (worker.model ? ' · ' + worker.model : '') : 'Getting ready…';
+      if (words.textContent !== text) words.textContent = text;
+      pill.title = [text, worker.device].filter(Boolean).join(' · ');
+      pill.dataset.worker = !live.up ? 'offline' : drawing ? 'busy' : worker.state || 'starting';
+    };
+    on('live', paint); on('line', paint); paint();
+  });
+})();

@@ -1,0 +1,111 @@
+"""The tab "Models": what is there, what it would cost to draw with, and where files go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import gradio as gr
+
+from webui.core.errors import UserError
+from webui.core.types import Forecast, GenerationRequest, LoraCard, ModelCard
+from webui.jobs.service import Service
+from webui.ui import choices, components
+from webui.ui.desk import Desk
+from webui.ui.replies import QUIET, is_local
+
+FOLDERS = (("Checkpoints", "checkpoints"), ("LoRAs", "loras"))
+FORECASTS = 40
+
+
+def build_tab(service: Service, desks: Sequence[Desk]) -> gr.HTML:
+    """Adds the tab; looking again there brings the lists of all `desks` up to date too. Returns the list part."""
+    with gr.Tab("Models", id="models", elem_id="tab-models"):
+        shelf = components.part("library", None, events=["refresh"], elem_id="models")
+
+    def refresh(request: gr.Request) -> list[Any]:
+        service.catalog.refresh()
+        return [library(service, request), *lists_for(service, desks)]
+
+    outputs = [shelf, *(widget for desk in desks for widget in (desk.model, desk.loras))]
+    for part in (shelf, *(desk.reply for desk in desks)):
+        part.refresh(refresh, None, outputs, **QUIET)
+    return shelf
+
+
+def lists_for(service: Service, desks: Sequence[Desk]) -> list[Any]:
+    """Updates for the Model and LoRA lists of each desk, in this order."""
+    models, loras = choices.models(service), choices.loras(service)
+    return [update for _ in desks for update in (gr.update(options=models), gr.update(options=loras))]
+
+
+def library(service: Service, request: gr.Request) -> dict[str, Any]:
+    """The tab's content. Paths are for whoever sits at this computer only."""
+    models, loras = service.catalog.models(), service.catalog.loras()
+    forecasts = {card.id: _forecast(service, card) for card in models[:FORECASTS]}
+    return {
+        "models": [_model(service, card, forecasts.get(card.id)) for card in models],
+        "loras": [_lora(service, card) for card in loras],
+        "folders": _folders(service, is_local(request)),
+        "machine": _machine(service, [f for f in forecasts.values() if f]),
+        "note": "What is on this computer. The name of the file is the name of the model.",
+    }
+
+
+def _forecast(service: Service, card: ModelCard) -> Forecast | None:
+    if card.problem:
+        return None
+    try:
+        return service.forecast(GenerationRequest(prompt="a picture", model=card.id))
+    except UserError:
+        return None
+
+
+def _model(service: Service, card: ModelCard, forecast: Forecast | None) -> dict[str, Any]:
+    size = "" if card.problem else f"draws {card.defaults.width} × {card.defaults.height}"
+    fit = "" if forecast is None else "Fits" if forecast.rung in ("resident", "cpu") else "Fits, slower"
+    return {
+        "id": card.id,
+        "title": card.title,
+        "family": _family(service, card.family),
+        "bytes": card.sizes.total,
+        "size": size,
+        "problem": asdict(card.problem) if card.problem else None,
+        "fit": fit if forecast and forecast.fits else "Too big" if forecast else "",
+        "fits": forecast.fits if forecast else None,
+    }
+
+
+def _lora(service: Service, card: LoraCard) -> dict[str, Any]:
+    made_for = _family(service, card.family)
+    return {
+        "id": card.id,
+        "title": card.title,
+        "family": f"for {made_for}" if made_for else "",
+        "bytes": card.bytes,
+        "trigger": card.trigger,
+        "problem": asdict(card.problem) if card.problem else None,
+    }
+
+
+def _family(service: Service, name: str) -> str:
+    family = service.families.get(name)
+    return family.title if family else name
+
+
+def _folders(service: Service, local: bool) -> list[dict[str, Any]]:
+    home = service.settings.models[0]
+    return [
+        {"label": label, "path": str(home / name) if local else f"models/{name}", "copy": local}
+        for label, name in FOLDERS
+    ]
+
+
+def _machine(service: Service, forecasts: Sequence[Forecast]) -> list[tuple[str, str]]:
+    devices = [worker["device"] for worker in service.health()["workers"] if worker["device"]]
+    rows = [("Draws with", ", ".join(devices) or "getting ready…")]
+    if forecasts and forecasts[0].bytes_free:
+        rows.append(("Free memory", f"{forecasts[0].bytes_free / 2**30:.1f} GB"))
+    rows += [("First model", forecast.sentence) for forecast in forecasts[:1] if forecast.sentence]
+    return rows

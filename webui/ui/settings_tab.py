@@ -1,0 +1,86 @@
+"""The tab "Settings": how pictures are saved, how the page looks, and what this is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from webui import __version__
+from webui.core.errors import UserError
+from webui.jobs.service import Service
+from webui.ui import components
+from webui.ui.replies import QUIET, Reply, answering, is_local, reply
+
+FORMATS = (
+    {"value": "png", "title": "PNG", "spoken": "PNG, without loss"},
+    {"value": "jpeg", "title": "JPEG", "spoken": "JPEG, smaller"},
+    {"value": "webp", "title": "WebP", "spoken": "WebP, smallest"},
+)
+QUALITIES = (
+    {"value": 80, "title": "Good"},
+    {"value": 90, "title": "Better"},
+    {"value": 95, "title": "Best"},
+    {"value": 100, "title": "Most"},
+)
+
+
+class NotYours(UserError):
+    code, status = "not_yours", 403
+
+
+def build_tab(service: Service) -> gr.HTML:
+    """Adds the tab. Returns the part with the facts about this Easel, to be filled when a page loads."""
+    settings = service.settings
+    with (
+        gr.Tab("Settings", id="settings", elem_id="tab-settings"),
+        gr.Column(elem_id="settings", elem_classes=["page"]),
+    ):
+        components.part("heading", title="Settings")
+        answer = components.part("reply", None, elem_id="settings-reply", desk="settings", tab="settings")
+        with gr.Column(elem_classes=["tray"]):
+            kind = components.choice(
+                "",
+                "picture_format",
+                "Pictures are saved as",
+                FORMATS,
+                settings.picture_format,
+                elem_id="picture-format",
+                hint="All three carry their settings inside. PNG keeps every pixel.",
+            )
+            quality = components.choice(
+                "",
+                "picture_quality",
+                "Quality of JPEG and WebP",
+                QUALITIES,
+                settings.picture_quality,
+                numbers=True,
+                elem_id="picture-quality",
+            )
+        with gr.Column(elem_classes=["tray"]):
+            components.part("look", elem_id="look")
+        facts = components.part("facts", None, elem_id="about", elem_classes=["tray"], title="About this Easel")
+
+    @answering
+    def change(picture_format: Any, picture_quality: Any, request: gr.Request) -> Reply:
+        if not is_local(request):
+            raise NotYours("Only the person at this computer can change this.")
+        service.change_settings(picture_format=picture_format, picture_quality=picture_quality)
+        return reply(said="Saved. The next picture is kept this way.")
+
+    for widget in (kind, quality):
+        widget.input(change, [kind, quality], answer, **QUIET)
+    return facts
+
+
+def facts(service: Service, request: gr.Request) -> list[tuple[str, str]]:
+    """What stands under "About": paths only for whoever sits at this computer."""
+    worker = next(iter(service.health()["workers"]), {"device": "", "state": "", "model": ""})
+    rows = [("Version", __version__), ("Device", worker["device"] or "getting ready…"), ("State", worker["state"])]
+    if is_local(request):
+        rows += [
+            ("Pictures", str(service.settings.data / "outputs")),
+            ("Models", str(service.settings.models[0])),
+            ("Your styles", str(service.settings.data / "styles")),
+        ]
+    return rows

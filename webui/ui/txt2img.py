@@ -1,0 +1,27 @@
+"""The tab "Text to image"."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from webui.jobs.service import Service
+from webui.ui.desk import Desk, build_desk
+
+KEY = "create"
+IDEAS = (
+    "a red apple on the beach at sunset",
+    "a cat next to a tree in the snow",
+    "a rocket in the city at night",
+    "a yellow house in the mountains",
+)
+STARTER_NOTE = (
+    "Easel starts with a small model of its own, quick anywhere and still rough. "
+    "A bigger one draws what you ask for: the Models tab says where to put it."
+)
+
+
+def build_tab(service: Service) -> Desk:
+    """Adds the tab to the tabs that are being built."""
+    with gr.Tab("Text to image", id=KEY, elem_id=f"tab-{KEY}"):
+        only_starter = all(card.id == "starter" for card in service.catalog.models() if card.problem is None)
+        return build_desk(service, KEY, IDEAS, STARTER_NOTE if only_starter else "")
