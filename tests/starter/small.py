@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from models.starter.training.config import AutoencoderConfig, DenoiserConfig, LoopConfig, Resolution, TextConfig
+from models.starter.training.primer import LOOKS
 
 COLOURS = {"red": (215, 40, 40), "green": (40, 170, 70), "blue": (50, 90, 220), "orange": (245, 150, 30)}
 FORMS = ("circle", "square", "triangle")
@@ -49,7 +50,10 @@ def _landscape() -> Image.Image:
 
 
 def write_sprites(folder: Path) -> Path:
-    """sprites.jsonl.gz, sprites-1.bin and sprites-2.bin: 36 cut-outs, one of them empty, and a photo."""
+    """sprites.jsonl.gz, sprites-1.bin and sprites-2.bin: 36 cut-outs, one of them empty, and a photo.
+
+    Three things of the first course are among them, each in three looks.
+    """
     pictures = [
         (f"{colour} {form}", _drawn(form, rgb, inset), True)
         for colour, rgb in COLOURS.items()
@@ -57,13 +61,20 @@ def write_sprites(folder: Path) -> Path:
         for inset in (16, 32, 48)
     ]
     pictures += [("nothing", Image.new("RGBA", (256, 256)), True), ("green field", _landscape(), False)]
+    made = [(name, picture, cut, "drawn for the tests") for name, picture, cut in pictures]
+    for name, form, colour in (
+        ("red apple", "circle", "red"),
+        ("star", "triangle", "orange"),
+        ("bus", "square", "blue"),
+    ):
+        made += [(name, _drawn(form, COLOURS[colour], 20), True, source) for source in LOOKS]
     blobs, rows = {1: b"", 2: b""}, []
-    for k, (name, picture, cut) in enumerate(pictures):
+    for k, (name, picture, cut, source) in enumerate(made):
         data, part = io.BytesIO(), 1 + k % 2
         picture.save(data, "WEBP", lossless=True)
         rows.append(
             {
-                "source": "drawn for the tests",
+                "source": source,
                 "licence": "CC0-1.0",
                 "style": "flat" if cut else "photo",
                 "name": name,

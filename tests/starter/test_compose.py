@@ -114,7 +114,7 @@ def test_articles(name: str, words: str) -> None:
 
 
 def test_the_sample_page_shows_two_dozen(data: Path, tmp_path: Path) -> None:
-    sample_page(data, tmp_path / "look" / "compose.png", size=32, seed=0)
+    sample_page(Composer(Sprites(data)), tmp_path / "look" / "compose.png", size=32, seed=0)
     with Image.open(tmp_path / "look" / "compose.png") as page:
         assert page.width > 6 * 32
         assert page.height > 4 * 32

@@ -6,8 +6,12 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.starter.training.config import SHAPES, AutoencoderConfig, DenoiserConfig, LoopConfig, Resolution
+
+if TYPE_CHECKING:
+    from models.starter.training.compose import Composer
 
 STARTER = Path(__file__).resolve().parent.parent
 
@@ -25,8 +29,14 @@ def _resolution(text: str) -> Resolution:
     return Resolution(size, steps, batch)
 
 
-def _common(parser: argparse.ArgumentParser, lr: float) -> None:
+def _pictures(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of sprites.jsonl.gz and sprites-N.bin")
+    help_course = "full: everything, freely arranged; primer: some eighty things, for a few processor cores"
+    parser.add_argument("--course", choices=("full", "primer"), default="full", help=help_course)
+
+
+def _common(parser: argparse.ArgumentParser, lr: float) -> None:
+    _pictures(parser)
     parser.add_argument("--run", type=Path, required=True, help="folder of this run; what is there is gone on from")
     parser.add_argument("--start", type=Path, help="diffusers folder to begin with, instead of new networks")
     parser.add_argument("--lr", type=float, default=lr)
@@ -50,10 +60,18 @@ def _loop(arguments: argparse.Namespace, **more: object) -> LoopConfig:
     )
 
 
+def _composer(arguments: argparse.Namespace) -> Composer:
+    from models.starter.training.compose import Composer
+    from models.starter.training.primer import Primer
+    from models.starter.training.sprites import Sprites
+
+    return {"full": Composer, "primer": Primer}[arguments.course](Sprites(arguments.data))
+
+
 def _compose(arguments: argparse.Namespace) -> None:
     from models.starter.training.compose import sample_page
 
-    sample_page(arguments.data, arguments.out, arguments.size, arguments.seed)
+    sample_page(_composer(arguments), arguments.out, arguments.size, arguments.seed)
 
 
 def _words(arguments: argparse.Namespace) -> None:
@@ -64,28 +82,24 @@ def _words(arguments: argparse.Namespace) -> None:
 
 def _autoencoder(arguments: argparse.Namespace) -> None:
     from models.starter.training.autoencoder import train
-    from models.starter.training.compose import Composer
-    from models.starter.training.sprites import Sprites
 
     loop = _loop(arguments, steps=arguments.steps)
     config = AutoencoderConfig(kind=arguments.kind, size=arguments.size, batch=arguments.batch, loop=loop)
     if arguments.widths:
         config = replace(config, widths=tuple(arguments.widths))
     start = arguments.start / "vae" if arguments.start else None
-    train(config, Composer(Sprites(arguments.data)), arguments.run, tell, start, arguments.threads)
+    train(config, _composer(arguments), arguments.run, tell, start, arguments.threads)
 
 
 def _denoiser(arguments: argparse.Namespace) -> None:
-    from models.starter.training.compose import Composer
     from models.starter.training.denoiser import train
-    from models.starter.training.sprites import Sprites
 
     config = DenoiserConfig(masked=arguments.masked, cache=arguments.cache, loop=_loop(arguments))
     if arguments.shape:
         config = replace(config, shapes=tuple(arguments.shape))
     if arguments.stage:
         config = replace(config, resolutions=tuple(arguments.stage))
-    train(config, Composer(Sprites(arguments.data)), arguments.run, tell, arguments.start, arguments.threads)
+    train(config, _composer(arguments), arguments.run, tell, arguments.start, arguments.threads)
 
 
 def _export(arguments: argparse.Namespace) -> None:
@@ -107,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
 
     compose = stages.add_parser("compose", help="a page of the pictures that are learnt from")
     compose.set_defaults(stage_of=_compose)
-    compose.add_argument("--data", type=Path, required=True)
+    _pictures(compose)
     compose.add_argument("--out", type=Path, default=Path("compose.png"))
     compose.add_argument("--size", type=int, default=128)
     compose.add_argument("--seed", type=int, default=0)

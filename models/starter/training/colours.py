@@ -58,8 +58,8 @@ def gradient(width: int, height: int, stops: Sequence[RGB]) -> Image.Image:
     return Image.fromarray(np.broadcast_to(column[:, None], (height, width, 3)).astype(np.uint8))
 
 
-def recoloured(picture: Image.Image, rng: random.Random) -> tuple[Image.Image, str] | None:
-    """An RGBA picture of mostly one hue in another named colour; None when it has no such hue."""
+def _hue(picture: Image.Image) -> tuple[np.ndarray, np.ndarray, float] | None:
+    """HSV values, where they are vivid, and the hue of an RGBA picture of mostly one hue; None when it has no such."""
     alpha = np.asarray(picture.getchannel("A"))
     hsv = np.array(picture.convert("RGB").convert("HSV"))
     vivid = (alpha > 128) & (hsv[..., 1] > 80) & (hsv[..., 2] > 50)
@@ -69,8 +69,31 @@ def recoloured(picture: Image.Image, rng: random.Random) -> tuple[Image.Image, s
     x, y = np.cos(angle).mean(), np.sin(angle).mean()
     if math.hypot(x, y) < 0.86:
         return None
+    return hsv, vivid, math.atan2(y, x) / (2 * np.pi) % 1
+
+
+def colour_of(picture: Image.Image) -> str | None:
+    """The name of the one hue of an RGBA picture; None when it has several, or when it lies between two names."""
+    found = _hue(picture)
+    if found is None:
+        return None
+    hsv, vivid, hue = found
+    away = {name: min(abs(hue - at), 1 - abs(hue - at)) for name, at in HUES.items()}
+    nearest = min(away, key=lambda name: away[name])
+    dark = hsv[..., 2][vivid].mean() < 170
+    if nearest == "orange" and dark:
+        return "brown"
+    return nearest if away[nearest] < 0.04 else None
+
+
+def recoloured(picture: Image.Image, rng: random.Random) -> tuple[Image.Image, str] | None:
+    """An RGBA picture of mostly one hue in another named colour; None when it has no such hue."""
+    found = _hue(picture)
+    if found is None:
+        return None
+    hsv, _, hue = found
     name = rng.choice(list(HUES))
-    turn = HUES[name] - math.atan2(y, x) / (2 * np.pi) % 1
+    turn = HUES[name] - hue
     hsv[..., 0] = (hsv[..., 0].astype(int) + int(turn * 255)) % 256
     out = Image.fromarray(hsv, "HSV").convert("RGB")
     out.putalpha(picture.getchannel("A"))

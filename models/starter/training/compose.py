@@ -161,12 +161,11 @@ def _filtered(made: Composed, rng: random.Random) -> Composed:
     return Composed(look.apply(made.image, rng), rng.choice(look.captions).format(made.caption))
 
 
-def sample_page(data: Path, to: Path, size: int, seed: int) -> None:
+def sample_page(composer: Composer, to: Path, size: int, seed: int) -> None:
     """Look before you train: two dozen pictures in all shapes with their captions."""
     from models.starter.training.config import SHAPES, pixels
     from models.starter.training.sheet import page
 
-    composer = Composer(Sprites(data))
     shapes = list(SHAPES)
     made = [composer.picture(*pixels(size, shapes[i % len(shapes)]), seed + i) for i in range(24)]
     to.parent.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ from models.starter.training.loop import (
     Loop,
     Machine,
     Step,
+    Team,
     copy_into,
     named,
     optimizer_tensors,
@@ -69,9 +70,11 @@ class Training:
     words.safetensors.
     """
 
-    def __init__(self, config: DenoiserConfig, machine: Machine, run: Path, start: Path | None) -> None:
+    def __init__(
+        self, config: DenoiserConfig, machine: Machine, run: Path, start: Path | None, team: Team | None = None
+    ) -> None:
         torch.manual_seed(config.loop.seed)
-        self.config, self.machine, self.run = config, machine, run
+        self.config, self.machine, self.run, self.team = config, machine, run, team or Team()
         self.tokens = words.tokenizer(config.text.tokens)
         self.unet, self.text = self._networks(start)
         words.freeze_table(self.text)
@@ -148,6 +151,7 @@ class Training:
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.loss(batch, dice)
         loss.backward()
+        self.team.mean(p.grad for p in self.weights.values() if p.grad is not None)
         torch.nn.utils.clip_grad_norm_(self.weights.values(), 1.0)
         self.optimizer.step()
         self.average.update(step)
@@ -178,6 +182,10 @@ def autoencoder_folder(run: Path, start: Path | None) -> Path:
     return start / "vae"
 
 
+def _silent(line: str) -> None:
+    """For the processes that do not lead."""
+
+
 def train(
     config: DenoiserConfig,
     composer: Composer,
@@ -186,26 +194,34 @@ def train(
     start: Path | None = None,
     threads: int = 1,
 ) -> list[float]:
-    """Train or go on training; leaves run/weights (a diffusers folder) and run/sheet-SIZE.png. The losses."""
-    machine, loop = Machine.best(config.loop), config.loop
+    """Train or go on training; leaves run/weights (a diffusers folder) and run/sheet-SIZE.png. The losses.
+
+    Started by torchrun, several processes train together: each composes its own pictures, batches add up.
+    """
+    machine, loop, team = Machine.best(config.loop), config.loop, Team.gather()
+    if not team.leads:
+        tell = _silent
     vae = machine.place(load_autoencoder(autoencoder_folder(run, start)).eval())
-    job = Training(config, machine, run, start)
+    job = Training(config, machine, run, start, team)
     maker = Maker(composer, vae, job.tokens, config.text.tokens, machine, threads)
-    dice = torch.Generator().manual_seed(loop.seed * 1_000_003 + job.step)
-    cache = _cache(config, maker, job.step, run, machine, tell)
+    dice = torch.Generator().manual_seed((loop.seed + team.rank) * 1_000_003 + job.step)
+    latents = run / FOLDER / f"latents-{team.rank}"
+    cache = _cache(config, maker, job.step, latents, machine, team, tell)
 
     def once(step: int) -> Step:
         nonlocal cache
         part = config.resolution(step)
         if cache.size != part.size:
-            cache = _cache(config, maker, step, run, machine, tell)
+            cache = _cache(config, maker, step, latents, machine, team, tell)
         if step % config.refresh_every == 0:
             cache.refresh(config.refresh, dice)
         return Step(job.once(cache.draw(part.batch, dice), step, dice), part.batch, f"{part.size} px")
 
     def save(step: int) -> None:
+        cache.save(latents)
+        if not team.leads:
+            return
         job.save(step)
-        cache.save(run / FOLDER)
         pipe = _pipeline(job, vae)
         pipe.save_pretrained(run / "weights")
         side = config.resolution(step - 1).size
@@ -213,19 +229,24 @@ def train(
         page(images, PROMPTS).save(run / f"sheet-{side}.png")
 
     try:
-        return Loop("denoiser", loop, config.steps, tell).run(job.step, [job.optimizer], once, save)
+        return Loop("denoiser", loop, config.steps, tell, team).run(job.step, [job.optimizer], once, save)
     finally:
         maker.close()
 
 
 def _cache(
-    config: DenoiserConfig, maker: Maker, step: int, run: Path, machine: Machine, tell: Callable[[str], None]
+    config: DenoiserConfig,
+    maker: Maker,
+    step: int,
+    folder: Path,
+    machine: Machine,
+    team: Team,
+    tell: Callable[[str], None],
 ) -> Cache:
     size = config.resolution(step).size
-    cache = Cache(
-        maker, shares(config.shapes), size, config.cache, first=config.loop.seed * 10**9 + step * config.refresh
-    )
-    if not cache.restore(run / FOLDER, machine.device):
+    first = (config.loop.seed + team.rank) * 10**9 + step * config.refresh
+    cache = Cache(maker, shares(config.shapes), size, config.cache, first)
+    if not cache.restore(folder, machine.device):
         cache.fill(tell)
     return cache
 

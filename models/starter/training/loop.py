@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,9 +15,54 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from models.starter.training.config import LoopConfig
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes that train one network together, each on its own pictures: one, or as many as torchrun started.
+
+    On processors a process a core is faster than a thread a core, and much faster while others use the machine: threads
+    wait for the slowest of them at each operation, processes at each step.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @staticmethod
+    def gather() -> Team:
+        if "WORLD_SIZE" not in os.environ:
+            return Team()
+        if not distributed.is_initialized():
+            distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        return Team(distributed.get_rank(), distributed.get_world_size())
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the one that tells, saves and draws."""
+        return self.rank == 0
+
+    def any(self, here: bool) -> bool:
+        """Whether it is so in any of the processes."""
+        if self.size == 1:
+            return here
+        flag = torch.tensor([float(here)], device=Machine.processor())
+        distributed.all_reduce(flag)
+        return bool(flag.item() > 0)
+
+    @torch.no_grad()
+    def mean(self, tensors: Iterable[Tensor]) -> None:
+        """Puts the mean over the processes into each tensor; all of them must call it with alike tensors."""
+        if self.size == 1:
+            return
+        some = list(tensors)
+        flat = torch.cat([tensor.reshape(-1) for tensor in some])
+        distributed.all_reduce(flat)
+        flat /= self.size
+        for tensor, part in zip(some, flat.split([tensor.numel() for tensor in some]), strict=True):
+            tensor.copy_(part.view_as(tensor))
 
 
 @dataclass(frozen=True)
@@ -26,11 +72,18 @@ class Machine:
     compiled: bool
 
     @staticmethod
+    def processor() -> torch.device:
+        """The graphics card of this process, or else the processor."""
+        if torch.cuda.is_available():
+            return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        return torch.device("cpu")
+
+    @staticmethod
     def best(config: LoopConfig) -> Machine:
-        kind = "cuda" if torch.cuda.is_available() else "cpu"
-        if kind == "cuda":
+        device = Machine.processor()
+        if device.type == "cuda":
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-        return Machine(torch.device(kind), config.bf16, config.compiled)
+        return Machine(device, config.bf16, config.compiled)
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
@@ -148,8 +201,11 @@ class Step:
 class Loop:
     """Calls `once` until the steps or the minutes are used up; sets rates, saves now and then, tells how it goes."""
 
-    def __init__(self, name: str, config: LoopConfig, steps: int, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, name: str, config: LoopConfig, steps: int, tell: Callable[[str], None], team: Team | None = None
+    ) -> None:
         self._name, self._config, self._steps, self._tell = name, config, steps, tell
+        self._team = team or Team()
 
     def run(
         self,
@@ -171,11 +227,8 @@ class Loop:
             if step % config.log_every == 0 or step == self._steps:
                 losses += torch.stack(recent).float().tolist()
                 now = time.monotonic()
-                self._tell(
-                    self._line(
-                        step, losses[-len(recent) :], seen / max(now - told, 1e-6), done.note, now - told, len(recent)
-                    )
-                )
+                speed = self._team.size * seen / max(now - told, 1e-6)
+                self._tell(self._line(step, losses[-len(recent) :], speed, done.note, now - told, len(recent)))
                 recent, seen, told = [], 0, now
             if step % config.save_every == 0 and step < self._steps:
                 save(step)
@@ -186,7 +239,7 @@ class Loop:
         return losses
 
     def _out_of_time(self, began: float) -> bool:
-        return 0 < self._config.minutes * 60 < time.monotonic() - began
+        return self._team.any(0 < self._config.minutes * 60 < time.monotonic() - began)
 
     def _line(self, step: int, losses: list[float], speed: float, note: str, spent: float, count: int) -> str:
         left = (self._steps - step) * spent / count / 60
