@@ -10,9 +10,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from tests.photos import box_mask, noise_photo, png
 from tests.studio import finished, make_service, quick, wait_for
 
-ROOM = 220_000
+ROOM = 500_000
+SIDE = 512
 
 
 @contextmanager
@@ -30,7 +32,10 @@ def test_row18_the_picture_is_shown_and_saved_as_soon_as_there_is_room(tmp_path:
     service = make_service(tmp_path)
     service.start()
     try:
-        big = service.submit("ann" * 8, quick("a sea of noise", width=512, height=512))
+        # What is not painted over stays noise, which nothing packs: the picture is larger than the room for certain.
+        photo = service.photos.add("ann" * 8, png(noise_photo(SIDE, SIDE))).id
+        mask = service.photos.add_mask("ann" * 8, png(box_mask(SIDE, SIDE, (10, 10, 60, 60)))).id
+        big = service.submit("ann" * 8, quick("a hole in noise", init_image=photo, mask_image=mask))
         with little_room():
             wait_for(lambda: service.live("ann" * 8)["state"] == "error")
             view = service.live("ann" * 8)
@@ -38,7 +43,7 @@ def test_row18_the_picture_is_shown_and_saved_as_soon_as_there_is_room(tmp_path:
             assert view["fault"]["fix"] == "retry"
             shown = view["pictures"][0]["id"]
             data = service.picture_bytes("ann" * 8, shown)
-            assert Image.open(io.BytesIO(data)).size == (512, 512)
+            assert Image.open(io.BytesIO(data)).size == (SIDE, SIDE)
             assert service.thumbnail_bytes("ann" * 8, shown)
             assert len(data) > ROOM
             assert not list((tmp_path / "outputs").rglob("*.png"))
