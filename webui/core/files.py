@@ -8,6 +8,7 @@ from pathlib import Path
 
 PART = ".part"
 
+
 def write_atomically(file: Path, content: bytes) -> None:
     """Put `content` under its final name in one step. Raises OSError; nothing half-written stays behind."""
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,8 @@ from webui.core.geometry import Box, Size
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+ROUNDS = 8
+LARGEST_SETTLED = 512 * 512
 NOISE_FLOOR = 8
 """What a JPEG makes of black and white: greys this near to either are taken for it."""
 
@@ -90,6 +92,8 @@ def grow_inwards(picture: Array, hole: Array) -> Array:
     """The picture with its hole filled smoothly from what surrounds it; float32, untouched outside.
 
     Push-pull (Gortler et al. 1996): known pixels are averaged down a pyramid, whose levels fill the holes below them.
+    On each level but the largest ones the filling then settles between its neighbours, so that it begins at the hole's
+    border with what lies there, wherever that falls on the pyramid's grid.
     `hole` is bool (height, width). A picture that is all hole becomes its own mean.
     """
     known = (~hole).astype(np.float32)[..., None]
@@ -104,8 +108,17 @@ def _push_pull(values: Array, weight: Array) -> Array:
     if weight.min() >= 1.0 or (height == 1 and width == 1):
         return values / np.maximum(weight, 1e-6)
     above = _push_pull(*_halved(values, weight))
-    smooth = _doubled(above, (width, height))
-    return values + (1.0 - weight) * smooth
+    filled = values + (1.0 - weight) * _doubled(above, (width, height))
+    return _settled(filled, weight < 1.0) if height * width <= LARGEST_SETTLED else filled
+
+
+def _settled(picture: Array, hole: Array) -> Array:
+    """Some rounds in which each pixel of the hole becomes the mean of its four neighbours."""
+    for _ in range(ROUNDS):
+        around = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="edge")
+        mean = (around[2:, 1:-1] + around[:-2, 1:-1] + around[1:-1, 2:] + around[1:-1, :-2]) * np.float32(0.25)
+        picture = np.where(hole, mean, picture)
+    return picture
 
 
 def _halved(values: Array, weight: Array) -> tuple[Array, Array]:

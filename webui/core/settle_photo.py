@@ -119,9 +119,7 @@ def _inpainting(asked: Any) -> Inpainting:
     for name in ("soft", "invert"):
         if not isinstance(getattr(asked, name), bool):
             raise InvalidRequest(f"“{name}” must be on or off.")
-    extend = [
-        whole("What is drawn beyond the photo", side, 0, PHOTO_LIMITS.extend, silent=0) for side in asked.extend
-    ]
+    extend = [whole("What is drawn beyond the photo", side, 0, PHOTO_LIMITS.extend, silent=0) for side in asked.extend]
     return Inpainting(
         _one_of("The area", asked.area, get_args(Area)),
         whole("Padding", asked.padding, 0, PHOTO_LIMITS.padding, silent=0),

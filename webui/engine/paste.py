@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
+from scipy.ndimage import distance_transform_edt
 
 from webui.core.geometry import Region, Size
 from webui.core.masks import Array, grow_inwards
 
 CELL = 8
+FINE_CELL = 4
+SOFTER = (4.0, 12.0, 36.0)
+"""Radii of blur, in pixels at the size that is drawn, of what a photo's sides go on as."""
+FOREIGN = 24.0
+"""Levels (of 255) from which on what was drawn beside a photo does not belong to what the photo shows there."""
 MOST_SHIFT = 40.0
 """Levels (of 255) that a seam's colour may be shifted by; more than this is not a seam."""
 
@@ -34,6 +40,25 @@ def scaled_around(picture: Array, known: Array, size: Size) -> tuple[Array, Arra
     return np.clip(np.rint(grown), 0, 255).astype(np.uint8), inside
 
 
+def scaled_beyond(picture: Array, known: Array, size: Size) -> tuple[Array, Array]:
+    """Like `scaled_around`, for what lies beyond a picture's sides: these go on outwards, softer the farther they are.
+
+    A horizon stays a horizon, where growing inwards would mix sky and ground.
+    """
+    inside = np.asarray(Image.fromarray(known.astype(np.float32)).resize(size, Image.Resampling.BOX)) >= 1.0 - 1e-4
+    near = scaled(_spread(picture, known), size)
+    if inside.all() or not inside.any():
+        return near, inside
+    away, nearest = distance_transform_edt(~inside, return_indices=True)
+    sharp = Image.fromarray(near[tuple(nearest)])
+    out, reached = np.asarray(sharp, np.float32), 1.0  # the first pixel is as the last of the photo
+    for radius in SOFTER:
+        share = np.clip((away - reached) / (2.0 * radius), 0.0, 1.0).astype(np.float32)[..., None]
+        blurred = np.asarray(sharp.filter(ImageFilter.GaussianBlur(radius)), np.float32)
+        out, reached = out + share * (blurred - out), reached + radius
+    return np.where(inside[..., None], near, np.rint(out).astype(np.uint8)), inside
+
+
 def _spread(picture: Array, known: Array) -> Array:
     """Unknown pixels get the mean of the known ones, so that a scaler's overshoot at the border stays small."""
     mean = picture[known].mean(axis=0) if known.any() else np.full(3, 127.0)
@@ -43,29 +68,65 @@ def _spread(picture: Array, known: Array) -> Array:
 def matched(drawn: Array, before: Array, known: Array) -> Array:
     """`drawn` with its colours shifted where it is not known, so that it meets what is around it without a seam.
 
-    Where both are the same picture, a model's autoencoder makes them differ a little; that difference, averaged in
-    cells of 8 pixels, is grown into the hole (a membrane as in Poisson editing, Pérez et al. 2003). All have one size;
-    `known` is bool.
+    Where both are the same picture, a model's autoencoder makes them differ a little; that difference is grown into the
+    hole (a membrane as in Poisson editing, Pérez et al. 2003). All have one size; `known` is bool.
+    """
+    shift = _difference(drawn, before, known, CELL)
+    if shift is None:
+        return drawn
+    shift = np.where(known[..., None], 0.0, np.clip(shift, -MOST_SHIFT, MOST_SHIFT))
+    return np.clip(np.rint(drawn + shift), 0, 255).astype(np.uint8)
+
+
+def continued(drawn: Array, before: Array, known: Array) -> Array:
+    """`drawn` changed so that it goes on from the photo's sides, whatever was drawn beyond them.
+
+    `before` is the photo with its sides going on outwards. What is drawn next to these takes their colours; the shift
+    fades, until farther off than half the shorter side all is as drawn. Where it is large, something else was drawn
+    than the photo goes on with, and within two cells the one passes into the other. `known` (bool): where the photo is.
     """
     if known.all() or not known.any():
         return drawn
+    away = distance_transform_edt(~known).astype(np.float32)
+    shift = _difference(drawn, before, away < CELL, FINE_CELL)
+    if shift is None:
+        return drawn
+    fitting = drawn + shift * _fading(away, 0.5 * min(known.shape))
+    foreign = np.clip(np.abs(shift).max(axis=-1, keepdims=True) / FOREIGN, 0.0, 1.0)
+    fitting += (before - fitting) * foreign * _fading(away, 2.0 * CELL)
+    return np.clip(np.rint(fitting), 0, 255).astype(np.uint8)
+
+
+def _fading(away: Array, reach: float) -> Array:
+    """1 at no distance, 0 from `reach` on, level at both ends; (height, width, 1)."""
+    rest = np.clip(1.0 - away / reach, 0.0, 1.0)
+    fade: Array = (rest * rest * (3.0 - 2.0 * rest))[..., None]
+    return fade
+
+
+def _difference(drawn: Array, before: Array, known: Array, cell: int) -> Array | None:
+    """What `before` has more than `drawn`, in means over cells of so many pixels, grown to where it is not known.
+
+    None where there is nothing to compare, or nothing to grow into.
+    """
+    if known.all() or not known.any():
+        return None
     difference = before.astype(np.float32) - drawn.astype(np.float32)
-    cells, weight = _cells(difference * known[..., None]), _cells(known[..., None].astype(np.float32))
+    cells, weight = _cells(difference * known[..., None], cell), _cells(known[..., None].astype(np.float32), cell)
     empty = weight[..., 0] < 0.5
     if empty.all():
-        return drawn
-    shift = np.clip(grow_inwards(cells / np.maximum(weight, 1e-6), empty), -MOST_SHIFT, MOST_SHIFT)
+        return None
+    grown = grow_inwards(cells / np.maximum(weight, 1e-6), empty)
     height, width = known.shape
-    planes = [Image.fromarray(np.ascontiguousarray(shift[..., c])) for c in range(3)]
-    grown = [np.asarray(plane.resize((width, height), Image.Resampling.BICUBIC)) for plane in planes]
-    smooth = np.stack(grown, axis=-1)
-    return np.clip(np.rint(drawn + np.where(known[..., None], 0.0, smooth)), 0, 255).astype(np.uint8)
+    planes = [Image.fromarray(np.ascontiguousarray(grown[..., c])) for c in range(3)]
+    smooth = [np.asarray(plane.resize((width, height), Image.Resampling.BICUBIC)) for plane in planes]
+    return np.stack(smooth, axis=-1)
 
 
-def _cells(values: Array) -> Array:
-    """Means over cells of 8 x 8; sides are multiples of 8."""
+def _cells(values: Array, cell: int) -> Array:
+    """Means over square cells; the sides are multiples of theirs."""
     height, width, channels = values.shape
-    means: Array = values.reshape(height // CELL, CELL, width // CELL, CELL, channels).mean(axis=(1, 3))
+    means: Array = values.reshape(height // cell, cell, width // cell, cell, channels).mean(axis=(1, 3))
     return means
 
 

@@ -172,13 +172,13 @@ def _extending(recipe: Recipe, photo: Size, defaults: Defaults) -> Iterator[Draw
         fresh = np.zeros((bottom - top, right - left), bool)
         for box in step.fresh:
             fresh[max(box[1] - top, 0) : max(box[3] - top, 0), max(box[0] - left, 0) : max(box[2] - left, 0)] = True
-        alpha = feathered(np.where(fresh, np.uint8(255), np.uint8(0)), recipe.inpaint.feather, soft=False)
+        alpha = fresh.astype(np.float32)  # no feather: the photo stays whole, and what is new is made to go on from it
         yield Drawing(step.region, alpha, alpha, fresh, content, 1.0)
 
 
 @dataclass(frozen=True)
 class Before:
-    """A region at the size it is drawn at: the photo there, what drawing starts from, and where nothing will change."""
+    """A region at the size it is drawn at: the photo, what drawing starts from, where the photo will stay (bool)."""
 
     photo: Array
     base: Array
@@ -191,11 +191,11 @@ def _before(canvas: Array, drawing: Drawing) -> Before:
     if drawing.change is None:
         photo = paste.scaled(crop, size)
         return Before(photo, photo, np.zeros((size[1], size[0]), bool))
-    there = ~drawing.fresh if drawing.fresh is not None else np.ones(crop.shape[:2], bool)
-    photo, _ = paste.scaled_around(crop, there, size)
-    if drawing.alpha is None:
-        return Before(photo, photo, np.zeros((size[1], size[0]), bool))
-    filled, kept = paste.scaled_around(crop, drawing.alpha == 0, size)
+    if drawing.fresh is not None:
+        photo, there = paste.scaled_beyond(crop, ~drawing.fresh, size)
+        return Before(photo, photo, there)
+    photo = paste.scaled(crop, size)
+    filled, kept = paste.scaled_around(crop, drawing.change == 0, size)
     return Before(photo, photo if drawing.content == "original" else filled, kept)
 
 
@@ -258,5 +258,7 @@ def _put(canvas: Array, drawing: Drawing, drawn: Array, before: Before) -> None:
     """What was drawn, into the canvas."""
     if drawing.alpha is None:
         canvas[...] = drawn
-    else:
-        paste.paste(canvas, paste.matched(drawn, before.photo, before.kept), drawing.region, drawing.alpha)
+        return
+    fit = paste.matched if drawing.fresh is None else paste.continued
+    fitting = fit(drawn, before.photo, before.kept)
+    paste.paste(canvas, fitting, drawing.region, drawing.alpha)
