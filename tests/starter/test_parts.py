@@ -36,6 +36,15 @@ def test_the_last_timestep_is_pure_noise_and_still_learns() -> None:
     assert torch.allclose(noise.signal**2 + noise.spread**2, torch.ones(1000), atol=1e-5)
 
 
+def test_timesteps_come_as_often_as_asked() -> None:
+    noise, dice = Noise.of(5.0, CPU), torch.Generator().manual_seed(0)
+    even, late = (noise.timesteps(20_000, power, dice) for power in (0.0, 2.0))
+    assert even.min() >= 0
+    assert late.max() == 999
+    assert (even >= 900).float().mean().item() == pytest.approx(0.1, abs=0.01)
+    assert (late >= 900).float().mean().item() == pytest.approx(1 - 0.9**3, abs=0.01)
+
+
 def test_velocity_and_noisy_picture_give_the_picture_back() -> None:
     """x = alpha x_t - sigma v (Salimans & Ho 2022)."""
     noise = Noise.of(5.0, CPU)

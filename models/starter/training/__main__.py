@@ -8,7 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.starter.training.config import SHAPES, AutoencoderConfig, DenoiserConfig, LoopConfig, Resolution
+from models.starter.training.config import (
+    SHAPES,
+    AdapterConfig,
+    AutoencoderConfig,
+    DenoiserConfig,
+    LoopConfig,
+    Resolution,
+)
+from models.starter.training.filters import LOOKS
 
 if TYPE_CHECKING:
     from models.starter.training.compose import Composer
@@ -46,6 +54,17 @@ def _common(parser: argparse.ArgumentParser, lr: float) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--no-bf16", action="store_true", help="for processors without bfloat16 instructions")
+
+
+def _small(parser: argparse.ArgumentParser) -> None:
+    _common(parser, lr=1e-3)
+    parser.add_argument("--out", type=Path, help="the file; default: in the loras folder of the starter")
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rank", type=int, default=8)
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--shape", choices=SHAPES, action="append", help="default: 1:1")
+    parser.add_argument("--cache", type=int, default=4000, help="latents in memory")
 
 
 def _loop(arguments: argparse.Namespace, **more: object) -> LoopConfig:
@@ -94,12 +113,36 @@ def _autoencoder(arguments: argparse.Namespace) -> None:
 def _denoiser(arguments: argparse.Namespace) -> None:
     from models.starter.training.denoiser import train
 
-    config = DenoiserConfig(masked=arguments.masked, cache=arguments.cache, loop=_loop(arguments))
+    config = DenoiserConfig(
+        masked=arguments.masked, noisier=arguments.noisier, cache=arguments.cache, loop=_loop(arguments)
+    )
     if arguments.shape:
         config = replace(config, shapes=tuple(arguments.shape))
     if arguments.stage:
         config = replace(config, resolutions=tuple(arguments.stage))
     train(config, _composer(arguments), arguments.run, tell, arguments.start, arguments.threads)
+
+
+def _adapter(arguments: argparse.Namespace) -> AdapterConfig:
+    config = AdapterConfig(rank=arguments.rank, size=arguments.size, batch=arguments.batch, cache=arguments.cache)
+    config = replace(config, loop=_loop(arguments, steps=arguments.steps, warmup=20))
+    return replace(config, shapes=tuple(arguments.shape)) if arguments.shape else config
+
+
+def _look(arguments: argparse.Namespace) -> None:
+    from models.starter.training.look import train
+
+    out = arguments.out or STARTER / "loras" / f"{arguments.look.replace(' ', '-')}.safetensors"
+    model = arguments.start or STARTER
+    train(_adapter(arguments), _composer(arguments), arguments.look, model, arguments.run, out, tell, arguments.threads)
+
+
+def _few_step(arguments: argparse.Namespace) -> None:
+    from models.starter.training.few_step import train
+
+    out = arguments.out or STARTER / "loras" / "four-steps-lcm.safetensors"
+    config = replace(_adapter(arguments), guidance=arguments.guidance)
+    train(config, _composer(arguments), arguments.start or STARTER, arguments.run, out, tell, arguments.threads)
 
 
 def _export(arguments: argparse.Namespace) -> None:
@@ -148,7 +191,19 @@ def _parser() -> argparse.ArgumentParser:
     denoiser.add_argument("--stage", type=_resolution, action="append", metavar="SIZE:STEPS:BATCH", help=help_stage)
     denoiser.add_argument("--shape", choices=SHAPES, action="append", help="one shape to train; default: all")
     denoiser.add_argument("--cache", type=int, default=60_000, help="latents in memory")
+    help_noisier = "timestep t comes as often as t to this power; 2 follows words sooner, at the cost of detail"
+    denoiser.add_argument("--noisier", type=float, default=0.0, help=help_noisier)
     denoiser.add_argument("--masked", type=float, default=0.0, help="share of the samples with a hole to fill")
+
+    look = stages.add_parser("look", help="a LoRA for one look")
+    look.set_defaults(stage_of=_look)
+    look.add_argument("look", choices=sorted(LOOKS))
+    _small(look)
+
+    few_step = stages.add_parser("few-step", help="a LoRA for four steps without guidance")
+    few_step.set_defaults(stage_of=_few_step)
+    few_step.add_argument("--guidance", type=float, default=4.0, help="of the teacher")
+    _small(few_step)
 
     export = stages.add_parser("export", help="the folder that ships")
     export.set_defaults(stage_of=_export)

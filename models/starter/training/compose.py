@@ -51,7 +51,7 @@ class Composer:
     def of(self, sprite: Sprite, width: int, height: int, rng: random.Random) -> Composed:
         made = self._cut_out(sprite, width, height, rng) if sprite.cut else self._photo(sprite, width, height, rng)
         share = _FILTERED_CUT if sprite.cut else _FILTERED_PHOTO
-        return _filtered(made, rng) if rng.random() < share else made
+        return in_look(made, rng.choice(list(LOOKS)), rng) if rng.random() < share else made
 
     def batch(self, width: int, height: int, seeds: range, threads: int = 1) -> tuple[np.ndarray, list[str]]:
         """uint8 (n, height, width, 3) and the captions."""
@@ -156,8 +156,9 @@ def _in_place(cut: Image.Image, sprite: Sprite, caption: str, width: int, height
     return Composed(scene.image, f"{what} {place_words(place, rng)}")
 
 
-def _filtered(made: Composed, rng: random.Random) -> Composed:
-    look = LOOKS[rng.choice(list(LOOKS))]
+def in_look(made: Composed, name: str, rng: random.Random) -> Composed:
+    """The picture through one of the LOOKS, its caption saying so."""
+    look = LOOKS[name]
     return Composed(look.apply(made.image, rng), rng.choice(look.captions).format(made.caption))
 
 

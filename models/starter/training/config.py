@@ -89,6 +89,7 @@ class DenoiserConfig:
     resolutions: tuple[Resolution, ...] = (Resolution(128, 60_000, 512), Resolution(256, 20_000, 256))
     dropped_captions: float = 0.12
     gamma: float = 5.0  # min-SNR
+    noisier: float = 0.0  # timestep t comes as often as t to this power: what is shown and where is decided late
     masked: float = 0.0  # share of the samples that learn to fill a hole from what surrounds it
     shapes: tuple[str, ...] = tuple(SHAPES)
     cache: int = 60_000  # latents in memory, over all shapes
@@ -107,3 +108,18 @@ class DenoiserConfig:
                 return part
             step -= part.steps
         return self.resolutions[-1]
+
+
+@dataclass(frozen=True)
+class AdapterConfig:
+    """A LoRA on a finished denoiser. `guidance` is the teacher's, for the few-step one."""
+
+    rank: int = 8
+    size: int = 128
+    batch: int = 32
+    shapes: tuple[str, ...] = ("1:1",)
+    cache: int = 4_000
+    dropped_captions: float = 0.1
+    gamma: float = 5.0
+    guidance: float = 4.0
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=600, lr=1e-3, warmup=20, save_every=200))

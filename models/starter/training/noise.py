@@ -40,6 +40,11 @@ class Noise:
         weight = min_snr(kept / (1 - kept), gamma)
         return Noise(kept.sqrt(), (1 - kept).sqrt(), weight / weight.mean())
 
+    def timesteps(self, count: int, power: float, dice: torch.Generator) -> Tensor:
+        """int64 (count,) at random, timestep t as often as t to that power; 0: all alike often."""
+        share = torch.rand(count, generator=dice) ** (1 / (1 + power))
+        return (share * len(self.weight)).long().clamp_max(len(self.weight) - 1).to(self.weight.device)
+
     def noisy(self, x: Tensor, noise: Tensor, t: Tensor) -> Tensor:
         return self._at(self.signal, t) * x + self._at(self.spread, t) * noise
 
