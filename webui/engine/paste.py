@@ -49,14 +49,33 @@ def scaled_beyond(picture: Array, known: Array, size: Size) -> tuple[Array, Arra
     near = scaled(_spread(picture, known), size)
     if inside.all() or not inside.any():
         return near, inside
-    away, nearest = distance_transform_edt(~inside, return_indices=True)
-    sharp = Image.fromarray(near[tuple(nearest)])
+    part = _part_of(~inside)
+    there = inside[part]
+    away, nearest = distance_transform_edt(~there, return_indices=True)
+    sharp = Image.fromarray(near[part][tuple(nearest)])
     out, reached = np.asarray(sharp, np.float32), 1.0  # the first pixel is as the last of the photo
     for radius in SOFTER:
         share = np.clip((away - reached) / (2.0 * radius), 0.0, 1.0).astype(np.float32)[..., None]
-        blurred = np.asarray(sharp.filter(ImageFilter.GaussianBlur(radius)), np.float32)
-        out, reached = out + share * (blurred - out), reached + radius
-    return np.where(inside[..., None], near, np.rint(out).astype(np.uint8)), inside
+        out, reached = out + share * (_blurred(sharp, radius) - out), reached + radius
+    grown = near.copy()
+    grown[part] = np.where(there[..., None], near[part], np.rint(out).astype(np.uint8))
+    return grown, inside
+
+
+def _blurred(picture: Image.Image, radius: float) -> Array:
+    """float32; a wide blur is made of a small copy, where it looks the same and takes a sixteenth of the time."""
+    small = 4 if radius >= 12 and min(picture.size) >= 16 else 1
+    reduced = picture.reduce(small) if small > 1 else picture
+    soft = reduced.filter(ImageFilter.GaussianBlur(radius / small))
+    return np.asarray(soft.resize(picture.size, Image.Resampling.BILINEAR), np.float32)
+
+
+def _part_of(hole: Array) -> tuple[slice, slice]:
+    """Whole cells around everything that is not known, with a cell of what is known beside it."""
+    ys, xs = np.nonzero(hole.any(axis=1))[0], np.nonzero(hole.any(axis=0))[0]
+    spans = ((span[0] // CELL - 1, span[-1] // CELL + 2) for span in (ys, xs))
+    top, left = (slice(max(first, 0) * CELL, last * CELL) for first, last in spans)
+    return top, left
 
 
 def _spread(picture: Array, known: Array) -> Array:
@@ -87,14 +106,17 @@ def continued(drawn: Array, before: Array, known: Array) -> Array:
     """
     if known.all() or not known.any():
         return drawn
-    away = distance_transform_edt(~known).astype(np.float32)
-    shift = _difference(drawn, before, away < CELL, FINE_CELL)
+    part = _part_of(~known)
+    away = distance_transform_edt(~known[part]).astype(np.float32)
+    shift = _difference(drawn[part], before[part], away < CELL, FINE_CELL)
     if shift is None:
         return drawn
-    fitting = drawn + shift * _fading(away, 0.5 * min(known.shape))
+    fitting = drawn[part] + shift * _fading(away, 0.5 * min(known.shape))
     foreign = np.clip(np.abs(shift).max(axis=-1, keepdims=True) / FOREIGN, 0.0, 1.0)
-    fitting += (before - fitting) * foreign * _fading(away, 2.0 * CELL)
-    return np.clip(np.rint(fitting), 0, 255).astype(np.uint8)
+    fitting += (before[part] - fitting) * (foreign * _fading(away, 2.0 * CELL))
+    whole = drawn.copy()
+    whole[part] = np.clip(np.rint(fitting), 0, 255)
+    return whole
 
 
 def _fading(away: Array, reach: float) -> Array:
