@@ -69,10 +69,11 @@
       const button = (name, label, fn) => h('button.tool', { onclick: fn, 'aria-label': label, title: label }, icon(name), h('span', {}, label));
       const heart = button('heart', 'Favourite', () => act.favourite(p, !p.favourite));
       heart.setAttribute('aria-pressed', !!p.favourite);
+      const terse = (tool) => Object.assign(tool, { className: 'tool terse' });
       tools.replaceChildren(button('download', 'Download', () => act.download(p)),
         ...(props.onward || []).map((target) => button(target.icon || 'use', target.label, () => emit('onward', { tab: target.tab, picture: p }))),
-        button('again', 'Same again', () => again(p, false)), button('vary', 'Vary', () => again(p, true)), heart,
-        Object.assign(button('cut', 'Cut out', (event) => act.cutOut(p.id, event.currentTarget)), { className: 'tool roomy' }), button('info', 'Info', () => act.info(p.id)), Object.assign(button('bin', 'Delete', () => act.remove([p.id])), { className: 'tool terse' }));
+        button('again', 'Same again', () => again(p, false)), button('vary', 'Vary', () => again(p, true)), terse(heart),
+        Object.assign(button('cut', 'Cut out', (event) => act.cutOut(p.id, event.currentTarget)), { className: 'tool roomy' }), terse(button('info', 'Info', () => act.info(p.id))), terse(button('bin', 'Delete', () => act.remove([p.id]))));
     }
     function again(p, vary) { picked = ''; Easel.live.hope(p.prompt, 1); trigger('again', { id: p.id, vary }); }
 
