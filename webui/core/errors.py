@@ -97,5 +97,39 @@ class WorkerDied(UserError):
     code, status = "worker_died", 500
 
 
+class NotYours(UserError):
+    """For the person at this computer only."""
+
+    code, status = "not_yours", 403
+
+
+class Offline(UserError):
+    code, status = "offline", 502
+
+
+class Gated(UserError):
+    code, status = "gated", 502
+
+
+class Gone(UserError):
+    code, status = "gone", 502
+
+
+class HubBusy(UserError):
+    code, status = "hub_busy", 502
+
+
+class NotTrusted(UserError):
+    code, status = "not_trusted", 502
+
+
+class Stalled(UserError):
+    code, status = "stalled", 502
+
+
+class WrongContent(UserError):
+    code, status = "wrong_content", 502
+
+
 class Stopped(Exception):
     """The person stopped the job; not a failure."""

@@ -1,4 +1,6 @@
-"""Styles, shapes and samplers: `presets/`, and the styles in `<data>/styles/`, in any of five formats."""
+"""What `presets/` holds: styles, shapes, samplers, tasks, models. And the styles in `<data>/styles/`, in any of five
+formats.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from webui.core.files import keep_as_bad
+from webui.core.model_presets import ModelPreset, read_models
 from webui.core.tasks import TaskPreset, read_tasks
 
 BIGGEST_FILE = 64 * 2**20
@@ -65,6 +68,7 @@ class Presets:
     warnings: tuple[str, ...] = ()
     tasks: Mapping[str, TaskPreset] = field(default_factory=dict)
     drawn: frozenset[str] = frozenset()
+    models: Mapping[str, ModelPreset] = field(default_factory=dict)
 
     def style(self, name: str) -> Style | None:
         return self.styles.get(name) or _same(self.styles, name)
@@ -83,7 +87,7 @@ class Presets:
 
 
 def load_presets(folder: Path, user_folder: Path | None) -> Presets:
-    """Read `folder` (styles/, tasks/, shapes.json, samplers.json), and the person's own styles, which win over ours.
+    """Read `folder` (styles/, tasks/, models/, shapes.json, samplers.json), and the person's own styles, which win.
 
     A broken file is left out with a warning; the person's is also kept as .bad, so that it is told once.
     """
@@ -97,11 +101,14 @@ def load_presets(folder: Path, user_folder: Path | None) -> Presets:
     tasks: dict[str, TaskPreset] = {}
     for file in sorted((folder / "tasks").glob("*.json")):
         tasks |= _read(file, read_tasks, warnings, users=False) or {}
+    models: dict[str, ModelPreset] = {}
+    for file in sorted((folder / "models").glob("*.json")):
+        models |= _read(file, read_models, warnings, users=False) or {}
     shapes = _read(folder / "shapes.json", _shapes, warnings, users=False) or {"Square": Shape("Square", 1, 1)}
     samplers = _read(folder / "samplers.json", _samplers, warnings, users=False) or {"Euler": Sampler("Euler")}
     frozen = MappingProxyType(styles), MappingProxyType(shapes), MappingProxyType(samplers)
     drawn = frozenset(file.name for file in (folder / "styles" / "previews").glob("*.*"))
-    return Presets(*frozen, tuple(warnings), MappingProxyType(tasks), drawn)
+    return Presets(*frozen, tuple(warnings), MappingProxyType(tasks), drawn, MappingProxyType(models))
 
 
 def _same(things: Mapping[str, Thing], name: str) -> Thing | None:

@@ -18,7 +18,7 @@ from webui.core.files import keep_as_bad, write_atomically
 PictureFormat = Literal["png", "jpeg", "webp"]
 
 SETTINGS_FILE = "settings.json"
-CHANGEABLE = frozenset({"picture_format", "picture_quality", "vram", "open_browser", "log_level"})
+CHANGEABLE = frozenset({"picture_format", "picture_quality", "vram", "open_browser", "log_level", "suggest_models"})
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -40,6 +40,7 @@ class Settings:
     log_level: str = "info"
     picture_format: PictureFormat = "png"
     picture_quality: int = 95
+    suggest_models: bool = True
     warnings: tuple[str, ...] = ()
 
 
@@ -173,6 +174,7 @@ def _options() -> dict[str, _Option]:
         "log_level": _Option(lambda v: _one_of(v, levels), " or ".join(levels), "EASEL_LOG_LEVEL"),
         "picture_format": _Option(lambda v: _one_of(v, formats), " or ".join(formats), "EASEL_PICTURE_FORMAT"),
         "picture_quality": _Option(lambda v: _whole(v, 1, 100), percent, "EASEL_PICTURE_QUALITY"),
+        "suggest_models": _Option(_truth, "true or false", "EASEL_SUGGEST_MODELS"),
     }
 
 

@@ -34,11 +34,13 @@ from webui.families.base import Family
 from webui.jobs import views
 from webui.jobs.broadcast import Broadcast
 from webui.jobs.dispatcher import Dispatcher, Link
+from webui.jobs.downloads import Downloads
 from webui.jobs.photos import Photos
 from webui.jobs.pictures import Encoded, Pictures
 from webui.jobs.queue_order import fair_order
 from webui.jobs.running import Running
 from webui.jobs.store import Job, Store
+from webui.library.arrival import has_route
 from webui.library.catalog import Catalog
 from webui.memory.forecast import forecast
 from webui.memory.plan import cap_bytes
@@ -60,6 +62,7 @@ class Service:
         catalog: Catalog,
         families: Sequence[Family],
         links: Sequence[Link],
+        route: Callable[[], bool] = has_route,
     ) -> None:
         self.settings, self.presets, self.catalog = settings, presets, catalog
         self.families: Mapping[str, Family] = {family.name: family for family in families}
@@ -67,6 +70,8 @@ class Service:
         self.pictures = Pictures(self.store, settings.data)
         self.photos = Photos(self.store, self.pictures, settings.data)
         self._bell = Broadcast()
+        checkpoints = settings.models[0] / "checkpoints"
+        self.downloads = Downloads(presets.models, catalog, checkpoints, self.changed, route)
         self._lock = threading.RLock()
         self._unsaved: dict[str, Encoded] = {}
         self._trouble: dict[str, Fault] = {}
@@ -85,6 +90,7 @@ class Service:
     def close(self) -> None:
         """Ends threads and workers. Unfinished jobs stay in the database for the next start."""
         self._closing = True
+        self.downloads.close()
         self._wake_savers()
         for dispatcher in self._dispatchers:
             dispatcher.close()
@@ -241,10 +247,27 @@ class Service:
         self.settings = save_settings(self.settings, **changes)
         return self.settings
 
+    def get_model(self, model_id: str) -> None:
+        """Begins to fetch one of the models in presets/models, or goes on. Raises NotFound, InvalidRequest."""
+        if self.settings.offline:
+            raise InvalidRequest("Easel was started with --offline.", "Start it without, then try again.")
+        self.downloads.start(model_id)
+
+    def decline_model(self) -> None:
+        """Not now: nothing is offered any more until somebody wishes it in the settings. Raises FolderUnusable."""
+        if not self.downloads.clear():
+            self.change_settings(suggest_models=False)
+            self.downloads.throw_away()
+            self.changed()
+
     # watching ---------------------------------------------------------------
 
-    def live(self, owner: str) -> dict[str, Any]:
-        """What the stage of this visitor shows now; see `views.live`."""
+    def live(self, owner: str, here: bool = False) -> dict[str, Any]:
+        """What the stage of this visitor shows now; see `views.live`. `here`: they sit at this computer."""
+        welcome = self.settings.suggest_models and not self.settings.offline
+        return self._stage(owner) | {"offer": self.downloads.view(self._facts(), welcome) if here else None}
+
+    def _stage(self, owner: str) -> dict[str, Any]:
         with self._lock:
             unfinished = self.store.unfinished_jobs()
             running = [d.running for d in self._dispatchers if d.running]
@@ -270,11 +293,11 @@ class Service:
             worker=self._worker_view(mine[0].job.recipe.model if mine else None),
         )
 
-    async def changes(self, owner: str) -> AsyncIterator[dict[str, Any] | None]:
+    async def changes(self, owner: str, here: bool = False) -> AsyncIterator[dict[str, Any] | None]:
         """The visitor's live view now and after each change; None when it has been quiet for a while."""
-        yield self.live(owner)
+        yield self.live(owner, here)
         async for rang in self._bell.rings():
-            yield self.live(owner) if rang else None
+            yield self.live(owner, here) if rang else None
 
     def preview(self, owner: str, job_id: str) -> bytes | None:
         """The running preview (JPEG), also of a job stopped lately; None when there is none, or it is not theirs."""

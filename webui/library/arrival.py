@@ -1,0 +1,72 @@
+"""What of a download lies on the disk already, and whether there is a network to fetch the rest through."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from webui.core.files import PART, remove_quietly
+from webui.core.model_presets import ModelPreset
+
+TAG = ".etag"
+FAR_AWAY = ("192.0.2.1", "2001:db8::1")
+"""Addresses for examples (RFC 5737, RFC 3849): nobody has them, and every route to the internet leads there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Headway:
+    """How far a download has come. Bytes; `speed` in bytes a second, 0 until it is known."""
+
+    done: int
+    total: int
+    speed: float = 0.0
+    checking: bool = False
+
+    @property
+    def fraction(self) -> float:
+        return self.done / self.total
+
+    @property
+    def seconds_left(self) -> float | None:
+        return (self.total - self.done) / self.speed if self.speed else None
+
+
+def part_file(folder: Path, model: ModelPreset) -> Path:
+    """Where a model grows until it is whole."""
+    return folder / (model.file + PART)
+
+
+def tag_file(folder: Path, model: ModelPreset) -> Path:
+    """Beside it: how the server named the content that it began with (an ETag)."""
+    return folder / (model.file + PART + TAG)
+
+
+def arrived(folder: Path, model: ModelPreset) -> int:
+    """Bytes of a model that lie in its part file; 0 without one."""
+    try:
+        return part_file(folder, model).stat().st_size
+    except OSError:
+        return 0
+
+
+def forget(folder: Path, model: ModelPreset) -> None:
+    """Removes what has arrived so far."""
+    remove_quietly(part_file(folder, model))
+    remove_quietly(tag_file(folder, model))
+
+
+def has_route(addresses: Sequence[str] = FAR_AWAY) -> bool:
+    """Whether the system knows a way to one of these addresses. Connecting a UDP socket sends no packet."""
+    return any(_leads_to(address) for address in addresses)
+
+
+def _leads_to(address: str) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 443))
+    except OSError:
+        return False
+    return True
