@@ -51,6 +51,7 @@ class Family(ABC):
     name: str
     title: str
     activations: Activations
+    usual_variant: str
 
     def __init__(self, configs: Path = shipped_configs) -> None:
         self.configs = configs
@@ -63,9 +64,9 @@ class Family(ABC):
     def identify_lora(self, file: Any) -> LoraCard | None:
         """A card when the file is a LoRA for this family, else None. Reads headers only."""
 
-    @abstractmethod
     def config_folder(self, card: ModelCard) -> Path:
         """The diffusers folder that holds the configs: the model's own, or ours for a single file."""
+        return Path(card.path) if card.layout == "folder" else self.configs / (card.variant or self.usual_variant)
 
     @abstractmethod
     def load(self, card: ModelCard, dtype: Any, report: Report = nothing, check: Check = nothing) -> Any:

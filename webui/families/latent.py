@@ -5,6 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from webui.families.loading import Source
+
+
+def parts(source: Source) -> dict[str, Any]:
+    """What every latent diffusion pipeline has besides its text encoders: `unet`, `vae` and `scheduler`."""
+    return {
+        "unet": source.network("unet", unet_class()),
+        "vae": source.network("vae", vae_class(source.config("vae"))),
+        "scheduler": source.scheduler(),
+    }
+
 
 def unet_class() -> Any:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from webui.core.types import Defaults, LoraCard, ModelCard
@@ -21,6 +20,7 @@ class SdFamily(Family):
     name = "sd"
     title = "Stable Diffusion"
     activations = STABLE_DIFFUSION
+    usual_variant = "sd15"
 
     def identify(self, file: ModelFile) -> ModelCard | None:
         channels = recognise.in_channels(file.header)
@@ -67,19 +67,14 @@ class SdFamily(Family):
         variant = {_starter_width: "starter", 1024: "sd2"}.get(shape.width, "sd2" if second else "sd15")
         return recognise.lora_card(file, self.name, variant)
 
-    def config_folder(self, card: ModelCard) -> Path:
-        return Path(card.path) if card.layout == "folder" else self.configs / (card.variant or "sd15")
-
     def load(self, card: ModelCard, dtype: Any, report: Report = nothing, check: Check = nothing) -> Any:
         from transformers import CLIPTextModel
 
         source = loading.open_source(card, self.config_folder(card), dtype, report, check)
         return _pipeline(
             text_encoder=source.network("text_encoder", CLIPTextModel),
-            unet=source.network("unet", latent.unet_class()),
-            vae=source.network("vae", latent.vae_class(source.config("vae"))),
             tokenizer=source.tokenizer("tokenizer"),
-            scheduler=source.scheduler(),
+            **latent.parts(source),
         )
 
     def encode(self, pipe: Any, prompt: str, negative: str, guidance: float, check: Check = nothing) -> PromptEmbeds:

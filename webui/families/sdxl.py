@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from webui.core.types import LoraCard, ModelCard
@@ -19,6 +18,7 @@ class SdxlFamily(Family):
     name = "sdxl"
     title = "Stable Diffusion XL"
     activations = STABLE_DIFFUSION_XL
+    usual_variant = "sdxl"
 
     def identify(self, file: ModelFile) -> ModelCard | None:
         channels = recognise.in_channels(file.header)
@@ -47,9 +47,6 @@ class SdxlFamily(Family):
             return None
         return recognise.lora_card(file, self.name, "sdxl")
 
-    def config_folder(self, card: ModelCard) -> Path:
-        return Path(card.path) if card.layout == "folder" else self.configs / (card.variant or "sdxl")
-
     def load(self, card: ModelCard, dtype: Any, report: Report = nothing, check: Check = nothing) -> Any:
         from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
@@ -57,11 +54,9 @@ class SdxlFamily(Family):
         return _pipeline(
             text_encoder=source.network("text_encoder", CLIPTextModel),
             text_encoder_2=source.network("text_encoder_2", CLIPTextModelWithProjection),
-            unet=source.network("unet", latent.unet_class()),
-            vae=source.network("vae", latent.vae_class(source.config("vae"))),
             tokenizer=source.tokenizer("tokenizer"),
             tokenizer_2=source.tokenizer("tokenizer_2"),
-            scheduler=source.scheduler(),
+            **latent.parts(source),
             force_zeros_for_empty_prompt=bool(source.index.get("force_zeros_for_empty_prompt", True)),
         )
 

@@ -5,16 +5,7 @@ from __future__ import annotations
 from webui.core.errors import NotEnoughMemory
 from webui.core.types import ComponentSizes, DeviceFacts, Forecast
 from webui.memory.estimate import Activations
-from webui.memory.plan import VramPlan, budget_of, gigabytes, plan
-
-_HOW = {
-    "resident": "",
-    "text_encoder_leaves": "",
-    "model_offload": "a bit slower, because the parts of the model take turns",
-    "group_offload_block": "slower, because the model comes in pieces",
-    "group_offload_leaf": "much slower, because the model comes in small pieces",
-    "cpu": "on the processor and very slow, because this card is too small for the model",
-}
+from webui.memory.plan import COSTS, VramPlan, budget_of, gigabytes, plan
 
 
 def forecast(
@@ -39,10 +30,10 @@ def forecast(
 
 def forecast_sentence(plan: VramPlan, free: int, seconds: float | None = None) -> str:
     """ "Fits: 5.1 of 8.0 GB. About 12 seconds." Names what is slower, and why."""
+    how = COSTS[plan.rung].words
     if plan.rung == "cpu":
-        fits = f"Runs {_HOW['cpu']}"
+        fits = f"Runs {how}"
     else:
-        how = _HOW[plan.rung]
         fits = f"Fits{', ' + how if how else ''}: {gigabytes(plan.peak_bytes).removesuffix(' GB')} of {gigabytes(free)}"
     return f"{fits}. {say_seconds(seconds)}".strip()
 

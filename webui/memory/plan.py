@@ -16,7 +16,7 @@ between model_offload and group_offload_block once the engine can hold them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -32,14 +32,25 @@ WORKSPACE = GIB // 2
 CONTEXT = GIB // 2
 SMALLEST_SIDE = 256
 
-# Times of the resident rung, guessed from transfer rates until a card has been measured.
-_SLOWDOWN: dict[Rung, float] = {
-    "resident": 1.0,
-    "text_encoder_leaves": 1.05,
-    "model_offload": 1.3,
-    "group_offload_block": 1.8,
-    "group_offload_leaf": 2.5,
-    "cpu": 40.0,
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a rung costs: `slowdown` in times of the resident rung, and the words for it, "" where nobody notices.
+
+    Guessed from transfer rates until a card has been measured.
+    """
+
+    slowdown: float
+    words: str = ""
+
+
+COSTS: Mapping[Rung, Cost] = {
+    "resident": Cost(1.0),
+    "text_encoder_leaves": Cost(1.05),
+    "model_offload": Cost(1.3, "a bit slower, because the parts of the model take turns"),
+    "group_offload_block": Cost(1.8, "slower, because the model comes in pieces"),
+    "group_offload_leaf": Cost(2.5, "much slower, because the model comes in small pieces"),
+    "cpu": Cost(40.0, "on the processor and very slow, because this card is too small for the model"),
 }
 _TILES = 1.05
 _VAE_ON_CPU = 1.5
@@ -84,7 +95,7 @@ def plan(
         return found
     fitting = size_that_fits(sizes, device, width, height, cfg=cfg, activations=activations, vram_cap=vram_cap)
     if fitting is None and device.kind == "cuda":
-        return VramPlan("cpu", True, device.dtype, 0, _SLOWDOWN["cpu"])
+        return VramPlan("cpu", True, device.dtype, 0, COSTS["cpu"].slowdown)
     raise refusal(_smallest_need(needs, device), budget, fitting)
 
 
@@ -101,7 +112,7 @@ def next_rung(plan: VramPlan, stage: Stage) -> VramPlan | None:
     if stage == "decoding":
         return None if plan.vae_on_cpu else replace(plan, vae_on_cpu=True, slowdown=plan.slowdown * _VAE_ON_CPU)
     rung = LADDER[LADDER.index(plan.rung) + 1]
-    lower = replace(plan, rung=rung, tiled_vae=True, slowdown=_SLOWDOWN[rung] * _TILES)
+    lower = replace(plan, rung=rung, tiled_vae=True, slowdown=COSTS[rung].slowdown * _TILES)
     return replace(lower, peak_bytes=0) if rung == "cpu" else lower
 
 
@@ -184,7 +195,7 @@ def _first_that_fits(needs: Needs, device: DeviceFacts, budget: int) -> VramPlan
     for rung, tiled, vae_on_cpu in _ladder(device):
         bytes_needed = peak(needs, rung, tiled, vae_on_cpu)
         if bytes_needed * MARGIN <= budget:
-            slowdown = _SLOWDOWN[rung] * (_TILES if tiled else 1.0) * (_VAE_ON_CPU if vae_on_cpu else 1.0)
+            slowdown = COSTS[rung].slowdown * (_TILES if tiled else 1.0) * (_VAE_ON_CPU if vae_on_cpu else 1.0)
             return VramPlan(rung, tiled, device.dtype, bytes_needed, slowdown, device.kind, vae_on_cpu)
     return None
 
