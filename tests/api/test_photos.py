@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -13,32 +12,12 @@ from PIL import ExifTags, Image
 
 from tests.faults.photos import MARKER, telling_photo
 from tests.photos import box_mask, noise_photo, png, scene
-from tests.studio import ROOT, finished, make_service, quick
-from webui.api.server import build_app, guarded
+from tests.studio import ROOT, finished, quick
+from tests.visitors import ANN, BOB, visitor
 from webui.core.errors import NotFound
 from webui.core.imaging import read_picture_text
 from webui.core.types import Inpainting
 from webui.jobs.service import Service
-
-ANN, BOB = "ann" * 8, "bob" * 8
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    service = make_service(tmp_path_factory.mktemp("photos"))
-    service.start()
-    yield service
-    service.close()
-
-
-def visitor(service: Service, owner: str) -> TestClient:
-    app = guarded(build_app(service, service.settings.data), service.settings)
-    return TestClient(app, base_url="http://127.0.0.1:7860", cookies={"easel": owner})
-
-
-@pytest.fixture(scope="module")
-def ann(service: Service) -> TestClient:
-    return visitor(service, ANN)
 
 
 def heic(pixels: np.ndarray, orientation: int = 1) -> bytes:

@@ -5,42 +5,17 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from tests.studio import finished, make_service, quick, wait_for
-from webui.api.server import build_app, events, guarded
+from tests.studio import finished, quick, wait_for
+from tests.visitors import ANN
+from webui.api.server import events
 from webui.core.imaging import read_picture_text
 from webui.jobs.service import Service
-
-ANN, BOB = "ann" * 8, "bob" * 8
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    service = make_service(tmp_path_factory.mktemp("api"))
-    service.start()
-    yield service
-    service.close()
-
-
-def visitor(service: Service, owner: str) -> TestClient:
-    app = guarded(build_app(service, service.settings.data), service.settings)
-    return TestClient(app, base_url="http://127.0.0.1:7860", cookies={"easel": owner})
-
-
-@pytest.fixture(scope="module")
-def ann(service: Service) -> TestClient:
-    return visitor(service, ANN)
-
-
-@pytest.fixture(scope="module")
-def bob(service: Service) -> TestClient:
-    return visitor(service, BOB)
 
 
 @pytest.fixture(scope="module")

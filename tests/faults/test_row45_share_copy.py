@@ -10,18 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 from PIL import ExifTags, Image
 
 from tests.photos import png, scene
 from tests.studio import ROOT, finished, make_service, quick
-from webui.api.server import build_app, guarded
+from tests.visitors import ANN, BOB, visitor
 from webui.core.errors import PictureBroken
 from webui.core.imaging import encode_picture, read_picture_text
 from webui.core.plain import without_words
 from webui.jobs.service import Service
 
-ANN, BOB = "ann" * 8, "bob" * 8
 PERSON = "jane-doe-7c1d"
 PROMPT = "a zebra called quagga77"
 FORMATS = ("png", "jpeg", "webp")
@@ -106,11 +104,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     service.start()
     yield service
     service.close()
-
-
-def visitor(service: Service, owner: str) -> TestClient:
-    app = guarded(build_app(service, service.settings.data), service.settings)
-    return TestClient(app, base_url="http://127.0.0.1:7860", cookies={"easel": owner})
 
 
 @pytest.mark.parametrize("format", FORMATS)
