@@ -15,9 +15,13 @@ from webui.engine.ladder import slower_note
 PHOTO, MASK = scene(64, 64), box_mask(64, 64, (16, 16, 40, 40))
 
 
-def test_row03_out_of_memory_while_reading_the_photo_is_read_in_tiles(tiny_models: TinyModels) -> None:
+@pytest.mark.parametrize("mask", [None, MASK], ids=["image to image", "inpaint"])
+def test_row03_out_of_memory_while_reading_the_photo_is_read_in_tiles(
+    tiny_models: TinyModels, mask: np.ndarray | None
+) -> None:
     worker = card_worker(families(tiny_models))
-    wanted = photo_order(card_of(tiny_models.sd, families(tiny_models)), PHOTO, MASK)
+    wanted = photo_order(card_of(tiny_models.sd, families(tiny_models)), PHOTO, mask, strength=0.6)
+    assert wanted.recipe.task == ("image_to_image" if mask is None else "inpaint")
     whole = worker.draw(wanted)
     assert worker.models.current is not None
     vae = worker.models.current.pipe.vae
