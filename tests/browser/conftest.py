@@ -73,6 +73,11 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         yield app
 
 
+@pytest.fixture(scope="session")
+def address(app: App) -> str:
+    return app.address
+
+
 # Of the module, not of the session: Playwright allows one of itself at a time, and other modules bring their own.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:

@@ -1,14 +1,8 @@
-"""The running app and a browser in front of it, for the tests of the photo tabs."""
+"""A visitor of the photo tabs: photos to bring, and what is on the canvas."""
 
 from __future__ import annotations
 
 import io
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,64 +10,18 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = "/usr/bin/chromium"
-PHONE: dict[str, Any] = {
-    "viewport": {"width": 390, "height": 844},
-    "is_mobile": True,
-    "has_touch": True,
-    "device_scale_factor": 2,
-}
-PATIENCE = 120_000
+from tests.browser.visitor import PATIENCE
+
 ORIENTATION = 0x0112
-
-
-@contextmanager
-def running_app(data: Path) -> Iterator[str]:
-    """Its address. A process of its own with the starter model; ends with the block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "webui", "--no-open", "--port", str(port), "--data", str(data / "data")]
-    with (data / "app.log").open("w") as log:
-        app = subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), stdout=log, stderr=log)
-        try:
-            address = f"http://127.0.0.1:{port}/"
-            _wait_until_up(address, app, data / "app.log")
-            yield address
-        finally:
-            app.terminate()
-            app.wait(20)
-
-
-def _wait_until_up(address: str, app: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 90
-    while True:
-        try:
-            urllib.request.urlopen(address + "healthz", timeout=2).read()
-            return
-        except OSError:
-            assert app.poll() is None and time.monotonic() < end, log.read_text()[-2000:]
-            time.sleep(0.2)
-
-
-@contextmanager
-def running_browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        path = CHROMIUM if Path(CHROMIUM).exists() else None
-        browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 @contextmanager
 def open_page(browser: Browser, address: str, **device: Any) -> Iterator[Page]:
     """A visitor of their own. Fails when the page's scripts did."""
     context = browser.new_context(**(device or {"viewport": {"width": 1440, "height": 900}}))
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     broken: list[str] = []
     page.on("pageerror", lambda error: broken.append(str(error)))
@@ -101,6 +49,11 @@ def phone_photo(width: int, height: int, file: Path) -> np.ndarray:
     exif[ORIENTATION] = 6
     upright.transpose(Image.Transpose.ROTATE_90).save(file, quality=90, exif=exif)
     return np.asarray(Image.open(file).transpose(Image.Transpose.ROTATE_270))
+
+
+def quick(page: Page, key: str, prompt: str) -> None:
+    page.locator(f"#{key}-prompt textarea").fill(prompt)
+    page.evaluate(f"Easel.fill('{key}', {{steps: 2}})")
 
 
 def put_photo(page: Page, file: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,9 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import photo_app as lab
+from tests.browser.visitor import PHONE
 
 WIDTH, HEIGHT = 3024, 4032
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with lab.running_app(tmp_path_factory.mktemp("app")) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with lab.running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +42,11 @@ def touch(session: Any, kind: str, *points: tuple[float, float]) -> None:
     session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": marks})
 
 
-def quick(page: Page, key: str, prompt: str) -> None:
-    page.locator(f"#{key}-prompt textarea").fill(prompt)
-    page.evaluate(f"Easel.fill('{key}', {{steps: 2}})")
-
-
 def test_mouse_mask_lies_where_it_was_painted_and_all_else_is_untouched(
-    address: str, browser: Browser, phone_photo: Any
+    address: str, chromium: Browser, phone_photo: Any
 ):
     file, upright = phone_photo
-    with lab.open_page(browser, address) as page:
+    with lab.open_page(chromium, address) as page:
         lab.open_tab(page, "Inpaint")
         lab.put_photo(page, file)
         value = lab.canvas_value(page)
@@ -75,7 +58,7 @@ def test_mouse_mask_lies_where_it_was_painted_and_all_else_is_untouched(
         wanted = [0.3 * wide - radius, 0.3 * high - radius, 0.7 * wide + radius, 0.3 * high + radius]
         assert np.allclose(lab.box_of(mask), wanted, atol=3)
 
-        quick(page, "inpaint", "a glowing lantern")
+        lab.quick(page, "inpaint", "a glowing lantern")
         made = lab.draw(page, "inpaint")
         expect(page.locator("#inpaint-views .untouched")).to_contain_text("untouched, byte for byte")
         result = np.asarray(lab.fetch_picture(page, f"img/{made['id']}").convert("RGB"))
@@ -90,8 +73,8 @@ def test_mouse_mask_lies_where_it_was_painted_and_all_else_is_untouched(
         assert (result[inside] != kept[inside]).mean() > 0.2
 
 
-def test_fingers_paint_pinch_and_move_on_a_phone(address: str, browser: Browser, phone_photo: Any):
-    with lab.open_page(browser, address, **lab.PHONE) as page:
+def test_fingers_paint_pinch_and_move_on_a_phone(address: str, chromium: Browser, phone_photo: Any):
+    with lab.open_page(chromium, address, **PHONE) as page:
         lab.open_tab(page, "Inpaint")
         lab.put_photo(page, phone_photo[0])
         session = page.context.new_cdp_session(page)
@@ -123,8 +106,8 @@ def test_fingers_paint_pinch_and_move_on_a_phone(address: str, browser: Browser,
         assert small == []
 
 
-def test_keys_paint_undo_and_change_tools(address: str, browser: Browser, small_photo: Path):
-    with lab.open_page(browser, address) as page:
+def test_keys_paint_undo_and_change_tools(address: str, chromium: Browser, small_photo: Path):
+    with lab.open_page(chromium, address) as page:
         lab.open_tab(page, "Inpaint")
         lab.put_photo(page, small_photo)
 
@@ -156,19 +139,19 @@ def test_keys_paint_undo_and_change_tools(address: str, browser: Browser, small_
         assert painted() == 0
 
 
-def test_a_mask_from_a_file_fits_the_photo(address: str, browser: Browser, small_photo: Path, tmp_path: Path):
+def test_a_mask_from_a_file_fits_the_photo(address: str, chromium: Browser, small_photo: Path, tmp_path: Path):
     mask = np.zeros((192, 256), np.uint8)
     mask[20:60, 100:200] = 255
     Image.fromarray(mask).save(tmp_path / "mask.png")
-    with lab.open_page(browser, address) as page:
+    with lab.open_page(chromium, address) as page:
         lab.open_tab(page, "Inpaint")
         lab.put_photo(page, small_photo)
         page.set_input_files("#inpaint-canvas [data-input=mask]", tmp_path / "mask.png")
         assert lab.box_of(lab.sent_mask(page)) == [200, 40, 399, 119]
 
 
-def test_photo_and_mask_are_there_again_after_a_reload(address: str, browser: Browser, small_photo: Path):
-    with lab.open_page(browser, address) as page:
+def test_photo_and_mask_are_there_again_after_a_reload(address: str, chromium: Browser, small_photo: Path):
+    with lab.open_page(chromium, address) as page:
         lab.open_tab(page, "Inpaint")
         lab.put_photo(page, small_photo)
         stroke(page, (0.2, 0.5), (0.6, 0.5))
@@ -181,13 +164,13 @@ def test_photo_and_mask_are_there_again_after_a_reload(address: str, browser: Br
 
 
 @pytest.mark.parametrize("kind", ["HEIF", "TIFF", "GIF", "AVIF", "WEBP"])
-def test_row_29_every_kind_of_photo_comes_upright(address: str, browser: Browser, tmp_path: Path, kind: str):
+def test_row_29_every_kind_of_photo_comes_upright(address: str, chromium: Browser, tmp_path: Path, kind: str):
     if kind == "HEIF":
         pytest.importorskip("pillow_heif").register_heif_opener()
     photo = Image.new("RGB", (120, 200), (20, 80, 160))
     photo.paste((250, 240, 30), (0, 0, 120, 40))
     photo.save(tmp_path / f"photo.{kind.lower()}", kind)
-    with lab.open_page(browser, address) as page:
+    with lab.open_page(chromium, address) as page:
         lab.open_tab(page, "Inpaint")
         lab.put_photo(page, tmp_path / f"photo.{kind.lower()}")
         assert lab.canvas_value(page)["photo"]["height"] == 200
@@ -195,10 +178,10 @@ def test_row_29_every_kind_of_photo_comes_upright(address: str, browser: Browser
         assert shown[0] > 200 and shown[2] < 90  # the yellow edge is on top, whoever decoded it
 
 
-def test_what_is_no_photo_is_refused_in_one_sentence(address: str, browser: Browser, tmp_path: Path):
+def test_what_is_no_photo_is_refused_in_one_sentence(address: str, chromium: Browser, tmp_path: Path):
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 torn")
     (tmp_path / "notes.txt").write_text("not a photo")
-    with lab.open_page(browser, address) as page:
+    with lab.open_page(chromium, address) as page:
         lab.open_tab(page, "Inpaint")
         for name in ("broken.jpg", "notes.txt"):
             page.set_input_files("#inpaint-canvas [data-input=file]", tmp_path / name)
@@ -212,8 +195,8 @@ def test_what_is_no_photo_is_refused_in_one_sentence(address: str, browser: Brow
         expect(page.locator("#inpaint-reply").get_by_role("alert")).to_contain_text("no photo yet")
 
 
-def test_an_extended_photo_grows_by_what_was_asked(address: str, browser: Browser, small_photo: Path):
-    with lab.open_page(browser, address) as page:
+def test_an_extended_photo_grows_by_what_was_asked(address: str, chromium: Browser, small_photo: Path):
+    with lab.open_page(chromium, address) as page:
         lab.open_tab(page, "Inpaint")
         lab.put_photo(page, small_photo)
         page.get_by_role("button", name="Extend the photo").click()
@@ -231,21 +214,21 @@ def test_an_extended_photo_grows_by_what_was_asked(address: str, browser: Browse
         page.mouse.up()
         bottom = lab.canvas_value(page)["extend"][3]
         assert bottom >= 8 and bottom % 8 == 0
-        quick(page, "inpaint", "a field")
+        lab.quick(page, "inpaint", "a field")
         made = lab.draw(page, "inpaint")
         assert (made["width"], made["height"]) == (512 + 128, 384 + 16 + bottom)
 
 
 def test_image_to_image_sends_a_light_photo_and_shows_before_and_after(
-    address: str, browser: Browser, phone_photo: Any
+    address: str, chromium: Browser, phone_photo: Any
 ):
-    with lab.open_page(browser, address) as page:
+    with lab.open_page(chromium, address) as page:
         lab.open_tab(page, "Image to image")
         page.set_input_files("#image-photo [data-input=file]", phone_photo[0])
         page.wait_for_selector(".photo[data-state=ready]", timeout=lab.PATIENCE)
         sent = page.evaluate("Easel.fieldValue('image', 'photo')")
         assert (sent["width"], sent["height"]) == (1536, 2048)
-        quick(page, "image", "a green tree")
+        lab.quick(page, "image", "a green tree")
         page.get_by_role("radio", name="A lot").click()
         made = lab.draw(page, "image")
         detail = page.request.get(f"{address}pictures/{made['id']}").json()
@@ -259,9 +242,9 @@ def test_image_to_image_sends_a_light_photo_and_shows_before_and_after(
         page.wait_for_function("document.querySelector('.compare img').naturalWidth > 0")
 
 
-def test_a_finished_picture_becomes_the_start_of_a_tab_never_opened(address: str, browser: Browser):
-    with lab.open_page(browser, address) as page:
-        quick(page, "create", "a red apple")
+def test_a_finished_picture_becomes_the_start_of_a_tab_never_opened(address: str, chromium: Browser):
+    with lab.open_page(chromium, address) as page:
+        lab.quick(page, "create", "a red apple")
         made = lab.draw(page, "create")
         page.locator("#create-stage").get_by_role("button", name="Inpaint").click()
         page.wait_for_selector(".maskcanvas[data-state=ready]")
@@ -269,8 +252,8 @@ def test_a_finished_picture_becomes_the_start_of_a_tab_never_opened(address: str
         page.wait_for_function("document.querySelector('#inpaint-prompt textarea').value === 'a red apple'")
 
 
-def test_a_task_sets_the_fields_and_asks_its_question(address: str, browser: Browser, small_photo: Path):
-    with lab.open_page(browser, address) as page:
+def test_a_task_sets_the_fields_and_asks_its_question(address: str, chromium: Browser, small_photo: Path):
+    with lab.open_page(chromium, address) as page:
         lab.open_tab(page, "Inpaint")
         lab.put_photo(page, small_photo)
         page.get_by_role("button", name="Replace the background").click()
