@@ -12,6 +12,7 @@ from webui.core.presets import load_presets
 from webui.core.settings import load_settings
 from webui.core.types import DeviceFacts, GeneratedImage, ModelCard, Order, Progress
 from webui.families import all_families
+from webui.jobs.dispatcher import Link
 from webui.jobs.service import Service
 from webui.library.catalog import Catalog
 
@@ -46,15 +47,19 @@ def offering(
     facts: DeviceFacts | None = RTX,
     route: Callable[[], bool] = lambda: True,
     flags: Sequence[str] = (),
+    links: Sequence[Link] = (),
 ) -> Service:
-    """A service whose first models folder is `folder`/models, with the starter in a second one."""
+    """A service whose first models folder is `folder`/models, with the starter in a second one.
+
+    Its device has these facts and never draws, unless there are `links`.
+    """
     folders = ["--data", str(folder), "--models", str(folder / "models"), "--models", str(ROOT / "models")]
     settings = load_settings([*folders, *flags], {}, ROOT)
     families = all_families()
     catalog = Catalog(settings.models, families)
     catalog.refresh()
     presets = replace(load_presets(ROOT / "presets", None), models={model.id: model for model in models})
-    return Service(settings, presets, catalog, families, [IdleLink(facts)], route)
+    return Service(settings, presets, catalog, families, links or [IdleLink(facts)], route)
 
 
 def ended(service: Service) -> dict[str, str]:

@@ -29,6 +29,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         settings = load_settings(argv, os.environ, HOME)
         logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log signed addresses
         door = open_door(settings.host, settings.port)
         service = build_service(settings)
     except UserError as error:

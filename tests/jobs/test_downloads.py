@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -44,7 +45,7 @@ def test_a_line_offers_what_serves_the_card_and_contacts_nobody(service: Service
     offer = line(service)
     assert (offer["state"], offer["get"], offer["get_label"]) == ("offered", "tiny", "Get it")
     assert offer["words"] == "Your RTX 4070 can draw far better: Tiny Model, 1 MB."
-    assert offer["note"] == "Licence: Test licence. Commercial use is allowed."
+    assert (offer["licence"], offer["terms"]) == ("Test licence", "Commercial use is allowed.")
     assert hub.seen == []
 
 
@@ -205,3 +206,23 @@ def test_cards_are_called_as_people_call_them(device: str, called: str) -> None:
 
 def test_sizes_are_said_as_file_managers_say_them() -> None:
     assert [file_size(n) for n in (6_938_078_334, 410_000_000, 1)] == ["6.9 GB", "410 MB", "1 MB"]
+
+
+def test_whoever_watches_hears_when_the_card_gets_ready(hub: Hub, tmp_path: Path) -> None:
+    """The page opens before the worker knows its card; the line comes without a reload."""
+    service = offering(tmp_path, [hub.model()], facts=None)
+    service.start()
+
+    async def watch() -> list[dict]:
+        views = service.changes(ANN, here=True)
+        first = await anext(views)
+        service._dispatchers[0].link.facts = RTX  # type: ignore[misc]
+        async for view in views:
+            if view and view["offer"]:
+                return [first, view]
+        return []
+
+    first, last = asyncio.run(asyncio.wait_for(watch(), 30))
+    assert first["offer"] is None
+    assert last["offer"]["state"] == "offered"
+    service.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
 from typing import Any
@@ -28,6 +28,7 @@ CONTENT_POLICY = "; ".join(
         "base-uri 'self'",
     ]
 )
+_PASSED_ON = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -104,6 +105,17 @@ def host_name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0].lower()
+
+
+def is_here(scope: Mapping[str, Any]) -> bool:
+    """Whether a request comes from this computer itself: by its name, its address, and through nobody.
+
+    A shared link has another name, a computer of the network another address, and what stands in between says so.
+    """
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    client = scope.get("client") or ("", 0)
+    named = host_name(headers.get(b"host", "")) in LOCAL_NAMES
+    return named and is_loopback(client[0]) and not _PASSED_ON & headers.keys()
 
 
 def is_loopback(host: str) -> bool:

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Body, Cookie, FastAPI, Query, Request, UploadFile
+from fastapi import Body, Cookie, Depends, FastAPI, Query, Request, UploadFile
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
-from webui.api.guard import Guard, is_loopback
-from webui.core.errors import NotFound, UserError
+from webui.api.guard import Guard, is_here, is_loopback
+from webui.core.errors import NotFound, NotYours, UserError
 from webui.core.plain import without_words
 from webui.core.settings import Settings
 from webui.jobs import views
@@ -41,6 +41,7 @@ def build_app(service: Service, style_previews: Path) -> FastAPI:
     app.add_exception_handler(UserError, _refuse)
     _add_reading_routes(app, service)
     _add_acting_routes(app, service)
+    _add_model_routes(app, service)
     app.mount("/style-preview", StaticFiles(directory=style_previews, check_dir=False))
     return app
 
@@ -57,8 +58,9 @@ def _add_reading_routes(app: FastAPI, service: Service) -> None:
         return service.health()
 
     @app.get("/live")
-    async def live(easel: Owner) -> StreamingResponse:
-        return StreamingResponse(events(service, easel), media_type="text/event-stream", headers=LIVE_HEADERS)
+    async def live(easel: Owner, request: Request) -> StreamingResponse:
+        told = events(service, easel, is_here(request.scope))
+        return StreamingResponse(told, media_type="text/event-stream", headers=LIVE_HEADERS)
 
     @app.get("/img/{picture_id}")
     def img(
@@ -164,10 +166,35 @@ def _add_acting_routes(app: FastAPI, service: Service) -> None:
         return {"job": service.fix(easel, job_id, fix)}
 
 
-async def events(service: Service, owner: str) -> AsyncIterator[str]:
+def _add_model_routes(app: FastAPI, service: Service) -> None:
+    """Getting a model fills this computer's disk: only whoever sits at it may."""
+
+    def check_here(request: Request) -> None:
+        if not is_here(request.scope):
+            raise NotYours("Only the person at this computer can get models.")
+
+    here = [Depends(check_here)]
+
+    @app.post("/downloads/stop", dependencies=here)
+    def stop_download() -> dict[str, str]:
+        service.downloads.stop()
+        return {"status": "ok"}
+
+    @app.post("/downloads/decline", dependencies=here)
+    def decline() -> dict[str, str]:
+        service.decline_model()
+        return {"status": "ok"}
+
+    @app.post("/downloads/{model_id}/start", dependencies=here)
+    def start_download(model_id: str) -> dict[str, str]:
+        service.get_model(model_id)
+        return {"status": "ok"}
+
+
+async def events(service: Service, owner: str, here: bool = False) -> AsyncIterator[str]:
     """The live view as server-sent events; a comment now and then shows that the line still stands."""
     last = ""
-    async for view in service.changes(owner):
+    async for view in service.changes(owner, here):
         if view is None:
             yield ": quiet\n\n"
             continue

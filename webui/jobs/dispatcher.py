@@ -87,9 +87,14 @@ class Dispatcher:
         self._saver.shutdown(wait=True)
 
     def _work(self) -> None:
+        told = None
         while not self._closing:
             running = self._desk.take_next(self.link)
             if running is None:
+                now = (self.link.state, self.link.model, self.link.facts)
+                if now != told:  # a worker that got ready, or died, rings no bell itself
+                    told = now
+                    self._desk.changed()
                 with self._wake:
                     self._wake.wait(1.0)
                 continue

@@ -21,18 +21,16 @@ def offered(model: ModelPreset, device: str, arrived: int) -> Offer:
     words = f"Your {card_name(device)} can draw far better: {model.title}, {size}."
     if arrived:
         words = f"{file_size(arrived)} of {size} of {model.title} are here already."
-    return _line(
-        model, "offered", words, get=model.id, get_label="Go on" if arrived else "Get it", note=_licence(model)
-    )
+    return _line(model, "offered", words, get=model.id, get_label="Go on" if arrived else "Get it", **_licence(model))
 
 
 def coming(model: ModelPreset, headway: Headway) -> Offer:
     percent = int(100 * headway.fraction)
-    words = f"Getting {model.title}: {percent} %"
+    words = f"Getting {model.title}: {percent}\u00a0%"
     if headway.checking:
-        words = f"Checking {model.title}: {percent} %"
+        words = f"Checking {model.title}: {percent}\u00a0%"
     elif headway.seconds_left is not None:
-        words += f", {in_words(headway.seconds_left)} left"
+        words += f", {in_words(headway.seconds_left)} left".replace(" ", "\u00a0").replace(",\u00a0", ", ")
     return _line(model, "coming", words, percent=percent)
 
 
@@ -49,7 +47,7 @@ def failed(model: ModelPreset, fault: Fault, instead: ModelPreset | None) -> Off
     if instead is None:
         return _line(model, "failed", words)
     label = f"Get {instead.title}, {file_size(instead.bytes)}"
-    return _line(model, "failed", fault.message, get=instead.id, get_label=label, note=_licence(instead))
+    return _line(model, "failed", fault.message, get=instead.id, get_label=label, **_licence(instead))
 
 
 def card_name(device: str) -> str:
@@ -62,10 +60,10 @@ def file_size(n: int) -> str:
     return f"{n / 1e9:.1f} GB" if n >= 1e9 else f"{max(1, round(n / 1e6))} MB"
 
 
-def _licence(model: ModelPreset) -> str:
-    return f"Licence: {model.licence.name}. {model.licence.commercial}"
+def _licence(model: ModelPreset) -> dict[str, str]:
+    return {"licence": model.licence.name, "terms": model.licence.commercial}
 
 
 def _line(model: ModelPreset, state: str, words: str, **more: Any) -> Offer:
-    nothing = {"get": "", "get_label": "", "note": "", "percent": 0, "card": ""}
+    nothing = {"get": "", "get_label": "", "licence": "", "terms": "", "percent": 0, "card": ""}
     return {"state": state, "id": model.id, "title": model.title, "words": words} | nothing | more

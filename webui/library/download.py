@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 
@@ -42,7 +43,7 @@ KEPT_FREE = 2**29
 """Bytes that stay free on the disk, for the pictures that are drawn meanwhile."""
 MUCH = 2**26
 """Bytes after which the room on the disk is looked at again, and a broken line is forgiven."""
-REPORT_SECONDS = 0.25
+REPORT_SECONDS = 0.5
 SPEED_SECONDS = 8.0
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _AGAIN = ("retry", "Try again")
@@ -115,19 +116,23 @@ async def _stream(client: httpx.AsyncClient, model: ModelPreset, folder: Path, r
         tag_file(folder, model).write_text(answer.headers.get("etag", ""), "utf-8")
         with part_file(folder, model).open("r+b" if start else "wb") as part:
             part.seek(start)
-            meter = _Meter(start, model.bytes, report)
-            checked = start
-            async for chunk in answer.aiter_raw():
-                if part.tell() + len(chunk) > model.bytes:
-                    forget(folder, model)
-                    raise _wrong(model)
-                part.write(chunk)
-                meter.at(part.tell())
-                if part.tell() - checked >= MUCH:
-                    checked = part.tell()
-                    _check_room(model, folder)
+            async with _metered(start, model.bytes, report) as meter:
+                await _pour(answer, part, meter, model, folder)
             part.flush()
             os.fsync(part.fileno())
+
+
+async def _pour(answer: httpx.Response, part: BinaryIO, meter: _Meter, model: ModelPreset, folder: Path) -> None:
+    looked = meter.done
+    async for chunk in answer.aiter_raw():
+        if meter.done + len(chunk) > model.bytes:
+            forget(folder, model)
+            raise _wrong(model)
+        part.write(chunk)
+        meter.done += len(chunk)
+        if meter.done - looked >= MUCH:
+            looked = meter.done
+            _check_room(model, folder)
 
 
 @asynccontextmanager
@@ -230,24 +235,37 @@ def _check_room(model: ModelPreset, folder: Path) -> None:
 
 
 class _Meter:
-    """Reports a few times a second, with the speed of the last seconds."""
+    """Tells a few times a second how far it is, also while nothing comes, with the speed of the last seconds."""
 
-    def __init__(self, start: int, total: int, report: Report) -> None:
+    def __init__(self, done: int, total: int, report: Report) -> None:
+        self.done = done
         self._total, self._report = total, report
-        self._seen = deque([(time.monotonic(), start)])
-        self._reported = 0.0
+        self._seen = deque([(time.monotonic(), done)])
 
-    def at(self, done: int) -> None:
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(REPORT_SECONDS)
+            self.tell()
+
+    def tell(self) -> None:
         now = time.monotonic()
-        if now - self._reported < REPORT_SECONDS and done < self._total:
-            return
-        self._reported = now
-        self._seen.append((now, done))
+        self._seen.append((now, self.done))
         while self._seen[0][0] < now - SPEED_SECONDS:
             self._seen.popleft()
         began, first = self._seen[0]
-        speed = (done - first) / (now - began) if now - began > REPORT_SECONDS else 0.0
-        self._report(Headway(done, self._total, speed))
+        known = now - began >= REPORT_SECONDS
+        self._report(Headway(self.done, self._total, (self.done - first) / (now - began) if known else 0.0))
+
+
+@asynccontextmanager
+async def _metered(start: int, total: int, report: Report) -> AsyncIterator[_Meter]:
+    meter = _Meter(start, total, report)
+    telling = asyncio.create_task(meter.run())
+    try:
+        yield meter
+        meter.tell()
+    finally:
+        telling.cancel()
 
 
 @contextmanager

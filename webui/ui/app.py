@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parent / "assets"
 STYLES = ("base.css", "fields.css", "desk.css", "stage.css", "viewer.css", "gallery.css", "panels.css",
-          "photo.css", "mask_canvas.css")  # fmt: skip
-SCRIPTS = ("base.js", "fields.js", "viewer.js", "live.js", "stage.js", "gallery.js", "panels.js",
+          "photo.css", "mask_canvas.css", "offer.css")  # fmt: skip
+SCRIPTS = ("base.js", "fields.js", "viewer.js", "live.js", "stage.js", "gallery.js", "panels.js", "offer.js",
            "photo.js", "photo_desk.js", "mask_core.js", "mask_view.js", "palette.js", "mask_canvas.js")  # fmt: skip
 UPLOAD_LIMIT = "64mb"
 
@@ -31,18 +31,18 @@ def build_page(service: Service) -> gr.Blocks:
             desks = [tab.build_tab(service) for tab in (txt2img, img2img, inpaint)]
             gallery.build_tab()
             shelf = models_tab.build_tab(service, desks)
-            facts = settings_tab.build_tab(service)
+            facts, chosen = settings_tab.build_tab(service)
 
         def load(request: gr.Request) -> list[Any]:
             return [
                 models_tab.library(service, request),
                 settings_tab.facts(service, request),
+                *settings_tab.values(service),
                 *models_tab.lists_for(service, desks),
             ]
 
-        page.load(
-            load, None, [shelf, facts, *(widget for desk in desks for widget in (desk.model, desk.loras))], **QUIET
-        )
+        lists = [widget for desk in desks for widget in (desk.model, desk.loras)]
+        page.load(load, None, [shelf, facts, *chosen, *lists], **QUIET)
     return page
 
 

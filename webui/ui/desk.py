@@ -74,7 +74,7 @@ class Plan:
     The callables build widgets where they are called and return them by name: `above` what is worked on before there
     is a result, `choices` the first of the side, `more` the first below "More options". `ask` makes the request of
     all values. `onward` are the tabs that a finished picture can be taken to. `shape_when` = (field, values): asks
-    for the shape only then.
+    for the shape only then. `offers`: a line under the dock may offer a better model.
     """
 
     above: Callable[[], dict[str, Component]] | None = None
@@ -85,6 +85,7 @@ class Plan:
     placeholder: str = "Describe the picture you want…"
     shapes: bool = True
     shape_when: tuple[str, Sequence[str]] | None = None
+    offers: bool = False
 
 
 PLAIN = Plan()
@@ -100,6 +101,7 @@ class Desk:
     reply: gr.HTML
     go: gr.Button
     restore: gr.UploadButton
+    offer: gr.HTML | None = None
 
     @property
     def model(self) -> Component:
@@ -129,9 +131,10 @@ def build_desk(service: Service, key: str, ideas: Sequence[str], note: str, plan
                     "reply", None, events=events, elem_id=f"{key}-reply", desk=key, tab=key, plain=plain
                 )
                 dock, go = _dock(service, key, plan)
+            offer = _offer(key) if plan.offers else None
         with gr.Column(elem_id=f"{key}-side", elem_classes=["deskside"]):
             side, restore = _side(service, key, plan)
-    desk = Desk(key, above | dock | side, stage, answer, go, restore)
+    desk = Desk(key, above | dock | side, stage, answer, go, restore, offer)
     _connect(service, desk, plan)
     return desk
 
@@ -149,6 +152,10 @@ def _stage(key: str, ideas: Sequence[str], note: str, plan: Plan) -> gr.HTML:
         onward=onward,
         kept=bool(plan.above),
     )
+
+
+def _offer(key: str) -> gr.HTML:
+    return components.part("offer", events=["refresh"], elem_id=f"{key}-offer", elem_classes=["offerplace"], desk=key)
 
 
 def _above(key: str, build: Callable[[], dict[str, Component]]) -> dict[str, Component]:

@@ -29,7 +29,8 @@ def build_tab(service: Service, desks: Sequence[Desk]) -> gr.HTML:
         return [library(service, request), *lists_for(service, desks)]
 
     outputs = [shelf, *(widget for desk in desks for widget in (desk.model, desk.loras))]
-    for part in (shelf, *(desk.reply for desk in desks)):
+    offers = [desk.offer for desk in desks if desk.offer]
+    for part in (shelf, *(desk.reply for desk in desks), *offers):
         part.refresh(refresh, None, outputs, **QUIET)
     return shelf
 

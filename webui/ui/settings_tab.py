@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from webui import __version__
-from webui.core.errors import UserError
+from webui.core.errors import NotYours
 from webui.jobs.service import Service
 from webui.ui import components
 from webui.ui.replies import QUIET, Reply, answering, is_local, reply
@@ -23,14 +23,11 @@ QUALITIES = (
     {"value": 95, "title": "Best"},
     {"value": 100, "title": "Most"},
 )
+SUGGEST = ({"value": "yes", "title": "Yes"}, {"value": "no", "title": "No"})
 
 
-class NotYours(UserError):
-    code, status = "not_yours", 403
-
-
-def build_tab(service: Service) -> gr.HTML:
-    """Adds the tab. Returns the part with the facts about this Easel, to be filled when a page loads."""
+def build_tab(service: Service) -> tuple[gr.HTML, list[gr.HTML]]:
+    """Adds the tab. Returns what is to be filled when a page loads: the facts about this Easel, and the choices."""
     settings = service.settings
     with (
         gr.Tab("Settings", id="settings", elem_id="tab-settings"),
@@ -58,19 +55,46 @@ def build_tab(service: Service) -> gr.HTML:
                 elem_id="picture-quality",
             )
         with gr.Column(elem_classes=["tray"]):
+            suggest = components.choice(
+                "",
+                "suggest_models",
+                "Say when this computer could run a better model",
+                SUGGEST,
+                values(service)[-1],
+                elem_id="suggest-models",
+                hint="A line under the prompt. Nothing is fetched before you press Get it.",
+            )
+        with gr.Column(elem_classes=["tray"]):
             components.part("look", elem_id="look")
         facts = components.part("facts", None, elem_id="about", elem_classes=["tray"], title="About this Easel")
 
     @answering
     def change(picture_format: Any, picture_quality: Any, request: gr.Request) -> Reply:
-        if not is_local(request):
-            raise NotYours("Only the person at this computer can change this.")
-        service.change_settings(picture_format=picture_format, picture_quality=picture_quality)
+        _change(service, request, picture_format=picture_format, picture_quality=picture_quality)
         return reply(said="Saved. The next picture is kept this way.")
+
+    @answering
+    def change_suggest(wanted: Any, request: gr.Request) -> Reply:
+        _change(service, request, suggest_models=wanted)
+        return reply(said="Saved.")
 
     for widget in (kind, quality):
         widget.input(change, [kind, quality], answer, **QUIET)
-    return facts
+    suggest.input(change_suggest, suggest, answer, **QUIET)
+    return facts, [kind, quality, suggest]
+
+
+def values(service: Service) -> list[Any]:
+    """What is chosen now, in the order of the tab's choices."""
+    settings = service.settings
+    return [settings.picture_format, settings.picture_quality, "yes" if settings.suggest_models else "no"]
+
+
+def _change(service: Service, request: gr.Request, **changes: Any) -> None:
+    if not is_local(request):
+        raise NotYours("Only the person at this computer can change this.")
+    service.change_settings(**changes)
+    service.changed()
 
 
 def facts(service: Service, request: gr.Request) -> list[tuple[str, str]]:

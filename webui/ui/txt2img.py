@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from webui.jobs.service import Service
-from webui.ui.desk import Desk, build_desk
+from webui.ui.desk import Desk, Plan, build_desk
 
 KEY = "create"
 IDEAS = (
@@ -24,4 +24,4 @@ def build_tab(service: Service) -> Desk:
     """Adds the tab to the tabs that are being built."""
     with gr.Tab("Text to image", id=KEY, elem_id=f"tab-{KEY}"):
         only_starter = all(card.id == "starter" for card in service.catalog.models() if card.problem is None)
-        return build_desk(service, KEY, IDEAS, STARTER_NOTE if only_starter else "")
+        return build_desk(service, KEY, IDEAS, STARTER_NOTE if only_starter else "", Plan(offers=True))
