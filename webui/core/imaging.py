@@ -27,7 +27,12 @@ _DAMAGE = (
 
 
 def encode_picture(
-    pixels: bytes, width: int, height: int, infotext: str, format: Literal["png", "jpeg", "webp"], quality: int
+    pixels: bytes | memoryview,
+    width: int,
+    height: int,
+    infotext: str,
+    format: Literal["png", "jpeg", "webp"],
+    quality: int,
 ) -> bytes:
     """RGB bytes (height * width * 3) as a file's bytes, with the infotext and nothing else about where it was made.
 

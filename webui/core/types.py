@@ -164,7 +164,7 @@ class GeneratedImage:
     recipe: Recipe
     width: int
     height: int
-    pixels: bytes = field(repr=False)
+    pixels: bytes | memoryview = field(repr=False)
     seconds: Mapping[str, float] = field(default_factory=dict)
     rung: str = "resident"
     notes: tuple[str, ...] = ()

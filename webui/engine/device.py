@@ -5,13 +5,13 @@ from __future__ import annotations
 import ctypes
 import gc
 import logging
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from webui.core.types import DeviceFacts
+from webui.engine.cores import allowed_cores
 from webui.memory.plan import cap_bytes
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def physical_cores() -> int:
     """Cores this process may use, hyper-threads counted once."""
     import psutil
 
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = len(allowed_cores())
     cores = psutil.cpu_count(logical=False) or allowed
     return max(1, min(cores, allowed, _quota() or allowed))
 

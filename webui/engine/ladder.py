@@ -16,10 +16,10 @@ slower_note = "Memory ran out, so it was drawn in a slower way that needs less."
 
 def climb_down(
     plan: VramPlan,
-    attempt: Callable[[VramPlan], bytes],
+    attempt: Callable[[VramPlan], bytes | memoryview],
     stage: Callable[[], Stage],
     facts: DeviceFacts,
-) -> tuple[bytes, VramPlan] | None:
+) -> tuple[bytes | memoryview, VramPlan] | None:
     """The first attempt that fits and its plan; None when none did. `stage` tells where an attempt failed.
 
     The retry runs outside the except block: until it is left, the traceback keeps the failed try's tensors alive.

@@ -80,8 +80,8 @@ def photo_work(order: Order) -> PhotoWork:
     return PhotoWork(recipe, None, canvas, drawings, photo=canvas.copy())
 
 
-def draw_photo(work: PhotoWork, model: Model, plan: VramPlan, desk: run.Desk) -> bytes:
-    """The picture's RGB bytes, of the size of the canvas. Raises like `run.draw`."""
+def draw_photo(work: PhotoWork, model: Model, plan: VramPlan, desk: run.Desk) -> memoryview:
+    """The picture's RGB bytes, a view of the canvas, of the size of the canvas. Raises like `run.draw`."""
     place_model(model, plan, desk.device)
     while work.done < len(work.drawings):
         drawing = work.drawings[work.done]
@@ -96,7 +96,7 @@ def draw_photo(work: PhotoWork, model: Model, plan: VramPlan, desk: run.Desk) ->
         work.latents, work.done = None, work.done + 1
     if _untouched(work):
         desk.notes.append(UNTOUCHED)
-    return work.canvas.tobytes()
+    return work.canvas.data.cast("B")
 
 
 def _untouched(work: PhotoWork) -> bool:
@@ -111,7 +111,15 @@ def _untouched(work: PhotoWork) -> bool:
         left, top, right, bottom = drawing.region.box
         seen = np.ones((bottom - top, right - left), bool) if drawing.alpha is None else drawing.alpha > 0
         np.copyto(expected[top:bottom, left:right], work.canvas[top:bottom, left:right], where=seen[..., None])
-    return bool(np.array_equal(expected, work.canvas))
+    return _same_bytes(expected, work.canvas)
+
+
+def _same_bytes(one: Array, other: Array) -> bool:
+    """Eight at a time: of a large photo this is many times quicker than one by one."""
+    flat, flat_other = one.reshape(-1), other.reshape(-1)
+    whole = len(flat) // 8 * 8
+    eights = np.array_equal(flat[:whole].view(np.uint64), flat_other[:whole].view(np.uint64))
+    return eights and bool(np.array_equal(flat[whole:], flat_other[whole:]))
 
 
 def _opened(data: bytes, mode: str) -> Image.Image:

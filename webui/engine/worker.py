@@ -17,6 +17,7 @@ from webui.core.presets import Presets, load_presets
 from webui.core.types import DeviceFacts, GeneratedImage, ModelCard, Order, Progress, Recipe
 from webui.engine import device as devices
 from webui.engine.attention import AttentionChoice
+from webui.engine.cores import Cores
 from webui.engine.ladder import climb_down, is_out_of_memory, slower_note
 from webui.engine.model import Model
 from webui.engine.model_manager import ModelManager
@@ -64,6 +65,7 @@ class Worker:
         self._free = free or (lambda: devices.free_bytes(self.facts))
         self._attention = AttentionChoice()
         self._pulse = pulse or (lambda: None)
+        self._cores = Cores(self.facts.threads if self.facts.kind == "cpu" else 1)
 
     @property
     def model(self) -> str:
@@ -91,6 +93,7 @@ class Worker:
     def _check(self, stopped: threading.Event | None) -> Callable[[], None]:
         def check() -> None:
             self._pulse()
+            self._cores.settle()
             if stopped is not None and stopped.is_set():
                 raise Stopped
 
@@ -112,7 +115,7 @@ class Worker:
                 raise self._refusal(order.recipe, order.model, None)
             return model
 
-    def _drawn(self, work: Work, model: Model, desk: Desk) -> tuple[bytes, VramPlan]:
+    def _drawn(self, work: Work, model: Model, desk: Desk) -> tuple[bytes | memoryview, VramPlan]:
         recipe = work.recipe
         first = self._plan(recipe, model)
         drawn = climb_down(first, lambda rung: _attempt(work, model, rung, desk), lambda: desk.stage, self.facts)
@@ -177,7 +180,7 @@ class Worker:
         self.models.drop()
 
 
-def _attempt(work: Work, model: Model, rung: VramPlan, desk: Desk) -> bytes:
+def _attempt(work: Work, model: Model, rung: VramPlan, desk: Desk) -> bytes | memoryview:
     return draw_photo(work, model, rung, desk) if isinstance(work, PhotoWork) else draw(work, model, rung, desk)
 
 
