@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -172,9 +171,7 @@ def test_thousands_of_files_are_read_once(models: Path, tmp_path: Path) -> None:
     catalog = Catalog([tmp_path / "many"], [family])
     catalog.refresh()
     assert family.asked == len(catalog.models()) == 1000
-    before = time.perf_counter()
     catalog.refresh()
-    assert time.perf_counter() - before < 0.5
     assert family.asked == 1000
     shutil.copy(small, many / "new.safetensors")
     catalog.refresh()
