@@ -35,6 +35,15 @@ def test_a_stopped_job_shows_how_far_it_had_come(service: Service):
     assert service.preview(BOB, job) is None
 
 
+def test_a_browser_that_asks_late_still_gets_the_last_preview(service: Service):
+    job = service.submit(ANN, quick(width=256, height=256, steps=40))
+    wait_for(lambda: service.live(ANN)["preview"])
+    assert finished(service, job).state == "done"
+    assert service.preview(ANN, job).startswith(b"\xff\xd8")
+    assert service.preview(BOB, job) is None
+    assert service.live(ANN)["preview"] == ""
+
+
 def test_a_job_taken_back_before_its_turn_leaves_the_stage_alone(service: Service):
     first = service.submit(ANN, quick("the first"))
     finished(service, first)

@@ -47,7 +47,7 @@ from webui.memory.plan import cap_bytes
 
 QUEUE_LIMIT = 200
 OWNER_LIMIT = 40
-STOPPED_KEPT = 20
+LEFT_KEPT = 20
 REMEMBERED = 500
 SAVE_RETRY_SECONDS = 10.0
 
@@ -75,7 +75,7 @@ class Service:
         self._lock = threading.RLock()
         self._unsaved: dict[str, Encoded] = {}
         self._trouble: dict[str, Fault] = {}
-        self._stopped: deque[Running] = deque(maxlen=STOPPED_KEPT)
+        self._left: deque[Running] = deque(maxlen=LEFT_KEPT)
         self._save_again = threading.Condition()
         self._closing = False
         self._dispatchers = [Dispatcher(link, self, self.store) for link in links]
@@ -283,7 +283,7 @@ class Service:
             owner=owner,
             job=job,
             running=mine[0] if mine else None,
-            stopped=next((r for r in self._stopped if job and r.job.id == job.id), None),
+            stopped=next((r for r in self._left if job and r.stop_asked and r.job.id == job.id), None),
             pictures=pictures + unsaved,
             recent=recent,
             waiting=waiting,
@@ -300,9 +300,12 @@ class Service:
             yield self.live(owner, here) if rang else None
 
     def preview(self, owner: str, job_id: str) -> bytes | None:
-        """The running preview (JPEG), also of a job stopped lately; None when there is none, or it is not theirs."""
+        """The running preview (JPEG), or the last one of a job that ended lately: a browser may ask a moment late.
+
+        None when there is none, or it is not theirs.
+        """
         on_device = [d.running for d in self._dispatchers if d.running]
-        for running in (*on_device, *self._stopped):
+        for running in (*on_device, *self._left):
             if running.job.id == job_id and running.job.owner == owner:
                 return running.preview or None
         return None
@@ -396,8 +399,8 @@ class Service:
 
     def left(self, running: Running) -> None:
         """A job is off the device. What was stopped stays visible as far as it had come."""
-        if running.stop_asked and running.preview:
-            self._stopped.append(running)
+        if running.preview:
+            self._left.append(running)
         self.changed()
 
     def changed(self) -> None:
