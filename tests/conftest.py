@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.tiny import TinyModels
@@ -38,6 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
     handle, log = tempfile.mkstemp(prefix="easel-guard-", suffix=".log")
     os.close(handle)
     os.environ.update(_environment(Path(log)))
+    settings.register_profile("unhurried", deadline=None)  # other work may share the computer
+    settings.load_profile("unhurried")
     sys.path.insert(0, str(GUARD))
     import sitecustomize
 

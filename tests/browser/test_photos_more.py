@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,22 +11,11 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import photo_app as lab
+from tests.browser.visitor import PHONE, READY
 from tests.photos import scene
 from webui.core.imaging import read_picture_text
 
 WIDTH, HEIGHT = 600, 440
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with lab.running_app(tmp_path_factory.mktemp("app")) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with lab.running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +44,6 @@ def line(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
     page.mouse.up()
 
 
-def quick(page: Page, key: str, prompt: str) -> None:
-    page.locator(f"#{key}-prompt textarea").fill(prompt)
-    page.evaluate(f"Easel.fill('{key}', {{steps: 2}})")
-
-
 def sent_photo(page: Page, but: str = "") -> np.ndarray:
     """The picture that "Image to image" starts from, as the server has it, once it is another than `but`."""
     page.wait_for_function("(but) => (Easel.fieldValue('image', 'photo') || {id: but}).id !== but", arg=but)
@@ -69,10 +52,10 @@ def sent_photo(page: Page, but: str = "") -> np.ndarray:
 
 
 def test_the_subject_becomes_the_mask_by_one_tap(
-    address: str, browser: Browser, ball: tuple[Path, np.ndarray], tmp_path: Path
+    address: str, chromium: Browser, ball: tuple[Path, np.ndarray], tmp_path: Path
 ):
     file, inside = ball
-    with lab.open_page(browser, address) as page:
+    with lab.open_page(chromium, address) as page:
         lab.open_tab(page, "Inpaint")
         lab.put_photo(page, file)
         page.get_by_role("button", name="Select the subject").click()
@@ -91,9 +74,9 @@ def test_the_subject_becomes_the_mask_by_one_tap(
         assert page.get_attribute(".maskcanvas", "data-painted") == "0"
 
 
-def test_a_subject_is_cut_out_of_a_photo(address: str, browser: Browser, ball: tuple[Path, np.ndarray]):
+def test_a_subject_is_cut_out_of_a_photo(address: str, chromium: Browser, ball: tuple[Path, np.ndarray]):
     file, inside = ball
-    with lab.open_page(browser, address) as page:
+    with lab.open_page(chromium, address) as page:
         lab.open_tab(page, "Image to image")
         page.set_input_files("#image-photo [data-input=file]", file)
         sent_photo(page)
@@ -106,8 +89,8 @@ def test_a_subject_is_cut_out_of_a_photo(address: str, browser: Browser, ball: t
 
 
 @pytest.mark.parametrize("phone", [False, True])
-def test_a_sketch_on_an_empty_sheet_is_what_is_drawn_from(address: str, browser: Browser, phone: bool):
-    with lab.open_page(browser, address, **(lab.PHONE if phone else {})) as page:
+def test_a_sketch_on_an_empty_sheet_is_what_is_drawn_from(address: str, chromium: Browser, phone: bool):
+    with lab.open_page(chromium, address, **(PHONE if phone else {})) as page:
         lab.open_tab(page, "Image to image")
         page.get_by_role("button", name="Colour my sketch").click()
         page.get_by_role("radio", name="Blue", exact=True).click()
@@ -120,7 +103,7 @@ def test_a_sketch_on_an_empty_sheet_is_what_is_drawn_from(address: str, browser:
         else:
             line(page, (0.2, 0.25), (0.8, 0.25))
         page.get_by_role("button", name="Done").click()
-        quick(page, "image", "a blue line over the sea")
+        lab.quick(page, "image", "a blue line over the sea")
         made = lab.draw(page, "image")  # the click waits for the sketch
         sketch = sent_photo(page)
         assert sketch.shape == (1024, 1024, 3)
@@ -130,9 +113,9 @@ def test_a_sketch_on_an_empty_sheet_is_what_is_drawn_from(address: str, browser:
 
 
 def test_paint_lies_on_the_photo_and_can_be_erased_and_undone(
-    address: str, browser: Browser, ball: tuple[Path, np.ndarray]
+    address: str, chromium: Browser, ball: tuple[Path, np.ndarray]
 ):
-    with lab.open_page(browser, address) as page:
+    with lab.open_page(chromium, address) as page:
         lab.open_tab(page, "Image to image")
         page.set_input_files("#image-photo [data-input=file]", ball[0])
         photo = sent_photo(page)
@@ -156,15 +139,56 @@ def test_paint_lies_on_the_photo_and_can_be_erased_and_undone(
         assert (sent_photo(page, but=first) == painted).all()
 
 
-def test_settings_of_a_picture_from_a_photo_fill_the_tab_they_belong_to(
-    address: str, browser: Browser, ball: tuple[Path, np.ndarray], tmp_path: Path
+def restore_from(page: Page, file: Path) -> None:
+    """Lets the page read the settings in a picture."""
+    page.set_input_files("#create-restore ~ input[type=file], :has(> #create-restore) > input", file)
+
+
+def test_a_soft_mask_and_an_extension_come_back_from_a_picture_also_to_somebody_else(
+    address: str, chromium: Browser, ball: tuple[Path, np.ndarray], tmp_path: Path
 ):
-    with lab.open_page(browser, address) as page:
+    how = {"soft": True, "invert": True, "feather": 12}
+    asked = "Object.fromEntries(['soft', 'invert', 'feather'].map((name) => [name, Easel.fieldValue('inpaint', name)]))"
+    with lab.open_page(chromium, address) as page:
+        lab.open_tab(page, "Inpaint")
+        lab.put_photo(page, ball[0])
+        page.get_by_role("button", name="Extend the photo").click()
+        for side in ("top", "left"):
+            page.get_by_role("slider", name=f"Extend {side}").press("Shift+ArrowUp")
+        page.evaluate("(how) => Easel.fill('inpaint', how)", how)
+        extend = lab.canvas_value(page)["extend"]
+        assert extend == [64, 64, 0, 0]
+        lab.quick(page, "inpaint", "a wide field")
+        lab.draw(page, "inpaint")
+        with page.expect_download() as coming:
+            page.locator("#inpaint-resultview").get_by_role("button", name="Download", exact=True).click()
+        coming.value.save_as(tmp_path / "wide.png")
+
+        page.evaluate("localStorage.clear()")
+        page.reload()
+        page.wait_for_function(READY)
+        restore_from(page, tmp_path / "wide.png")
+        page.wait_for_function("Easel.fieldValue('inpaint', 'canvas')")
+        page.wait_for_selector(".maskcanvas[data-state=ready]")
+        assert lab.canvas_value(page)["extend"] == extend and page.evaluate(asked) == how
+    with lab.open_page(chromium, address) as page:  # a stranger, who has the picture and not the photo
+        page.wait_for_function(READY)
+        restore_from(page, tmp_path / "wide.png")
+        expect(page.get_by_role("tab", name="Inpaint", exact=True)).to_have_attribute("aria-selected", "true")
+        page.wait_for_function("(Easel.fieldValue('inpaint', 'prompt') || '') === 'a wide field'")
+        lab.put_photo(page, ball[0])
+        assert lab.canvas_value(page)["extend"] == extend and page.evaluate(asked) == how
+
+
+def test_settings_of_a_picture_from_a_photo_fill_the_tab_they_belong_to(
+    address: str, chromium: Browser, ball: tuple[Path, np.ndarray], tmp_path: Path
+):
+    with lab.open_page(chromium, address) as page:
         lab.open_tab(page, "Inpaint")
         lab.put_photo(page, ball[0])
         page.get_by_role("button", name="Select the subject").click()
         mask = lab.sent_mask(page)
-        quick(page, "inpaint", "a green apple")
+        lab.quick(page, "inpaint", "a green apple")
         page.evaluate("Easel.fill('inpaint', {feather: 20, content: 'fill', strength: 0.6})")
         made = lab.draw(page, "inpaint")
         started = lab.canvas_value(page)
@@ -175,7 +199,7 @@ def test_settings_of_a_picture_from_a_photo_fill_the_tab_they_belong_to(
         lab.open_tab(page, "Image to image")
         page.set_input_files("#image-photo [data-input=file]", ball[0])
         sent_photo(page)
-        quick(page, "image", "a painted ball")
+        lab.quick(page, "image", "a painted ball")
         page.evaluate("Easel.fill('image', {strength: 0.65})")
         photo = page.evaluate("Easel.fieldValue('image', 'photo')")
         lab.draw(page, "image")
@@ -184,9 +208,7 @@ def test_settings_of_a_picture_from_a_photo_fill_the_tab_they_belong_to(
         page.reload()  # nothing is in the fields, and the photo tabs are not built yet
         page.wait_for_selector("#create-stage .stage")
         page.wait_for_timeout(1500)
-        page.set_input_files(
-            "#create-restore ~ input[type=file], :has(> #create-restore) > input", tmp_path / "made.png"
-        )
+        restore_from(page, tmp_path / "made.png")
         page.wait_for_function("(Easel.fieldValue('inpaint', 'canvas') || {}).mask", timeout=20_000)
         expect(page.get_by_role("tab", name="Inpaint", exact=True)).to_have_attribute("aria-selected", "true")
         fields = page.evaluate(

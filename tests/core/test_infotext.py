@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.core.cards import BIG, LORAS, SMALL, presets, settled
 from webui.core.infotext import read_infotext, write_infotext
 from webui.core.settle import clean_text, settle
+from webui.core.settle_photo import PHOTO_LIMITS
 from webui.core.types import GenerationRequest, Inpainting, LoraUse, ModelCard, Recipe
 
 TITLES = {lora.id: lora.title for lora in LORAS.values()}
@@ -104,7 +105,12 @@ def test_image_to_image_tells_its_strength() -> None:
         st.integers(0, 4096),
         st.sampled_from(["original", "fill", "noise", "empty"]),
         st.integers(0, 512),
+        soft=st.booleans(),
         invert=st.booleans(),
+        extend_left=st.integers(0, 300),
+        extend_top=st.integers(0, 300),
+        extend_right=st.integers(0, 300),
+        extend_bottom=st.integers(0, 300),
     ),
     st.floats(0.1, 1.0),
     LINES,
@@ -130,6 +136,22 @@ def test_inpainting_is_told_in_the_words_of_a1111() -> None:
     assert "Mask" not in written(settled(prompt="x", init_image="photo", strength=0.75))
 
 
+def test_a_soft_mask_and_an_extended_photo_are_told_behind_the_words_of_a1111() -> None:
+    how = Inpainting(soft=True, extend_left=64, extend_bottom=8)
+    text = written(settled(prompt="x", init_image="photo", mask_image="mask", inpaint=how))
+    assert (
+        "Masked content: original, Soft inpainting enabled: True, Extend left: 64, Extend bottom: 8, Version:" in text
+    )
+    plain = written(settled(prompt="x", init_image="photo", mask_image="mask"))
+    assert "Soft" not in plain and "Extend" not in plain
+
+
+def test_an_extended_photo_without_a_mask_comes_back() -> None:
+    how = Inpainting(extend_right=128)
+    found = read_infotext(written(settled(prompt="x", init_image="photo", inpaint=how)))
+    assert found.task == "inpaint" and found.request(presets(), MODELS, LORAS).inpaint == how
+
+
 @pytest.mark.parametrize(
     ("words", "task", "inpaint"),
     [
@@ -142,6 +164,11 @@ def test_inpainting_is_told_in_the_words_of_a1111() -> None:
             Inpainting(padding=32, content="fill"),
         ),
         ("Mask blur: -5, Masked content: what, Inpaint area: Moon", "inpaint", Inpainting(area="whole", feather=0)),
+        (
+            "Soft inpainting enabled: False, Extend top: -8, Extend left: 1e9, Extend right: wide",
+            "inpaint",
+            Inpainting(area="whole", feather=0, extend_left=PHOTO_LIMITS.extend),
+        ),
         ("Model: x", "text_to_image", None),
     ],
 )

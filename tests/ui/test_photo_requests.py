@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -154,9 +154,14 @@ def test_fields_of_a_repainted_picture_ask_for_the_same_again():
 
 def test_a_photo_that_is_gone_leaves_what_is_on_the_canvas():
     asked = GenerationRequest(init_image="abc", mask_image="m1", strength=0.9, inpaint=Inpainting())
-    assert "canvas" not in photo_fields(asked, "inpaint", sizes(m1=(9, 9)))
+    gone = photo_fields(asked, "inpaint", sizes(m1=(9, 9)))
+    assert "canvas" not in gone and gone["extend"] == [0, 0, 0, 0]
     assert "photo" not in photo_fields(asked, "image_to_image", sizes())
     fields = photo_fields(asked, "inpaint", sizes(abc=(4032, 3024)))
     assert fields["canvas"] == {"photo": PHOTO, "mask": "", "extend": [0, 0, 0, 0]}
+    assert "extend" not in fields, "the canvas has it"
+    wide = replace(asked, inpaint=Inpainting(soft=True, extend_top=8, extend_right=64))
+    fields = photo_fields(wide, "inpaint", sizes())
+    assert (fields["soft"], fields["extend"]) == (True, [0, 8, 64, 0]), "the next photo is extended as this one was"
     silent = photo_fields(GenerationRequest(init_image="abc"), "image_to_image", sizes())
     assert "strength" not in silent, "the slider keeps what it has"

@@ -18,10 +18,18 @@ from typing import Any
 from webui.core.presets import Presets
 from webui.core.prompt import extract_loras, remove_style
 from webui.core.settle import find_lora, lora_tag
+from webui.core.settle_photo import PHOTO_LIMITS
 from webui.core.types import Content, GenerationRequest, Inpainting, LoraCard, LoraUse, ModelCard, Recipe, Task
 
 NEGATIVE = "Negative prompt:"
-REPAINTING = ("Mask blur", "Mask mode", "Inpaint area", "Masked area padding", "Masked content")
+EXTENDED: Mapping[str, str] = {
+    "extend_left": "Extend left", "extend_top": "Extend top", "extend_right": "Extend right",
+    "extend_bottom": "Extend bottom",
+}  # fmt: skip
+SOFT = "Soft inpainting enabled"
+REPAINTING = (
+    "Mask blur", "Mask mode", "Inpaint area", "Masked area padding", "Masked content", SOFT, *EXTENDED.values(),
+)  # fmt: skip
 NOT_MASKED = "Inpaint not masked"
 ONLY_MASKED, WHOLE_PICTURE = "Only masked", "Whole picture"
 CONTENTS: Mapping[Content, str] = {
@@ -80,12 +88,14 @@ class Infotext:
             padding=self._pixels("Masked area padding", 0),
             content=next((kind for kind, name in CONTENTS.items() if name == content), "original"),
             feather=self._pixels("Mask blur", 0),
+            soft=self.parameters.get(SOFT, "").strip() == "True",
             invert=self.parameters.get("Mask mode", "").strip() == NOT_MASKED,
+            **{side: self._pixels(name, 0, PHOTO_LIMITS.extend) for side, name in EXTENDED.items()},
         )
 
-    def _pixels(self, name: str, silent: int) -> int:
+    def _pixels(self, name: str, silent: int, most: int = LONGEST) -> int:
         found = _whole(self.parameters.get(name))
-        return silent if found is None else min(max(found, 0), LONGEST)
+        return silent if found is None else min(max(found, 0), most)
 
     def _sampler(self, presets: Presets) -> str | None:
         name, kind = self.parameters.get("Sampler", ""), self.parameters.get("Schedule type", "")
@@ -189,7 +199,10 @@ def _pairs(recipe: Recipe, model_title: str, version: str) -> dict[str, str]:
 
 
 def _repainting(recipe: Recipe) -> dict[str, str]:
-    """A1111's words for inpainting, in its order. A padding that is chosen from the mask has no number to write."""
+    """A1111's words for inpainting, in its order, then ours for how far the photo was extended, which it passes over.
+
+    A padding that is chosen from the mask has no number to write.
+    """
     how = recipe.inpaint
     if recipe.task != "inpaint":
         return {}
@@ -199,6 +212,8 @@ def _repainting(recipe: Recipe) -> dict[str, str]:
         "Inpaint area": ONLY_MASKED if how.area == "masked" else WHOLE_PICTURE,
         "Masked area padding": str(how.padding) if how.area == "masked" and how.padding else "",
         "Masked content": CONTENTS[how.content],
+        SOFT: "True" if how.soft else "",
+        **{name: str(getattr(how, side) or "") for side, name in EXTENDED.items()},
     }
 
 

@@ -71,6 +71,7 @@ def fields_from(request: GenerationRequest, presets: Presets, card: ModelCard | 
 def photo_fields(request: GenerationRequest, task: Task, size_of: Callable[[str], tuple[int, int]]) -> dict[str, Any]:
     """What the fields of the photo tabs hold besides: the photo itself too, while `size_of` still knows it.
 
+    Without the photo, how far it was extended is kept for the one that is chosen in its place.
     `size_of` gives width and height of an upload and raises NotFound.
     """
     photo = _upload(request.init_image, size_of)
@@ -80,7 +81,9 @@ def photo_fields(request: GenerationRequest, task: Task, size_of: Callable[[str]
     how = request.inpaint or Inpainting()
     fields: dict[str, Any] = {"task": "", "strength": request.strength}
     fields |= {name: getattr(how, name) for name in ("area", "content", "soft", "invert", "feather", "padding")}
-    if photo:
+    if not photo:
+        fields["extend"] = list(how.extend)
+    else:
         mask = _upload(request.mask_image, size_of)
         fields["canvas"] = {"photo": photo, "mask": mask["id"] if mask else "", "extend": list(how.extend)}
     return fields

@@ -87,7 +87,7 @@
         canvas.dataset.state = 'ready'; canvas.dataset.photo = photo.id;
         if (wanted && wanted.photo.id === photo.id) restore(wanted);
         wanted = null; dirty ||= paints && !photo.id; share(); schedule();
-        if (awaited) extendTo(awaited.target);
+        if (awaited) extendTo(awaited.target, awaited.sides);
       },
       lost: () => { if (!photo || !mask) reset(); },
     };
@@ -341,11 +341,12 @@
 
     /* ---- the desk ---- */
     if (!paints) photos.listen(canvas, (file) => source.file(file));
-    /** Opens the frame, with the ratio [w, h] if one is wanted; before there is a photo it waits for one. */
+    /** Opens the frame, with the ratio [w, h] if one is wanted, or with so many pixels a side; before there is a photo it waits for one. */
     let awaited = null;
-    function extendTo(target) {
-      if (!photo) { awaited = { target }; return; }
-      awaited = null; setExtending(true); pane.scrollIntoView({ block: 'nearest' });
+    function extendTo(target, sides) {
+      if (!photo) { awaited = { target, sides }; return; }
+      awaited = null; setExtending(!sides || sides.some(Boolean)); if (extending) pane.scrollIntoView({ block: 'nearest' });
+      if (sides) extend = sides.map((n, i) => Math.min(most(i), n));
       if (target) {
         const wide = Math.max(0, Math.ceil((photo.height * target[0]) / target[1]) - photo.width), high = Math.max(0, Math.ceil((photo.width * target[1]) / target[0]) - photo.height);
         extend = [wide >> 1, high >> 1, wide - (wide >> 1), high - (high >> 1)];
@@ -358,7 +359,9 @@
       props.board = { picture, drop: reset, resume: (id) => !!mask && (sent === id || dirty || !!sending), begin(drawn, id) { arrives.show({ source: drawn, width: drawn.width, height: drawn.height }, null); arrives.ready({ id, width: ground.width, height: ground.height }); pane.focus({ preventScroll: true }); pane.classList.add('bypointer'); } };
       return;
     }
-    on('extend:' + key, extendTo);
+    on('extend:' + key, (target) => extendTo(target));
+    /* How far a picture's photo was extended, when the photo itself is not here: it holds for the one on the canvas, or the next. */
+    Easel.desk(key).fields.set('extend', { get: () => extend.slice(), set(v) { if (Array.isArray(v) && v.length === SIDES.length) extendTo(null, v.map((n) => Math.max(0, Number(n) || 0))); } });
     photos.keep(key, name, {
       get: () => props.value,
       set(v) { if (v && v.photo && v.photo.id) { wanted = v; mask = null; source.known(v.photo); } else if (v === null) remove(); },
