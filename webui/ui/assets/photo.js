@@ -83,8 +83,10 @@
     hear('dragover', () => {});
     hear('dragleave', () => { depth = Math.max(0, depth - 1); hover(depth > 0); });
     hear('drop', (event) => { depth = 0; hover(false); const all = files(event.dataTransfer); take(all.find(looksLikePhoto) || all[0]); });
+    /* Office programs copy words, plain and styled, together with a picture of them: in a text field the words are meant. */
+    const meansWords = (event) => event.target.closest?.('input, textarea, [contenteditable=true]') && ['text/plain', 'text/html'].every((type) => event.clipboardData?.types.includes(type));
     addEventListener('paste', (event) => {
-      const file = visible() && files(event.clipboardData).find(looksLikePhoto);
+      const file = visible() && !meansWords(event) && files(event.clipboardData).find(looksLikePhoto);
       if (file) { event.preventDefault(); event.stopImmediatePropagation(); take(file); }
     }, true);
   }
