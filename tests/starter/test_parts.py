@@ -38,7 +38,9 @@ def test_the_last_timestep_is_pure_noise_and_still_learns() -> None:
 
 def test_timesteps_come_as_often_as_asked() -> None:
     noise, dice = Noise.of(5.0, CPU), torch.Generator().manual_seed(0)
-    even, late = (noise.timesteps(20_000, power, dice) for power in (0.0, 2.0))
+    even, late = (noise.timesteps(20_000, power, 0.0, dice) for power in (0.0, 2.0))
+    begins = noise.timesteps(20_000, 0.0, 0.25, dice)
+    assert (begins == 999).float().mean().item() == pytest.approx(0.25, abs=0.01)
     assert even.min() >= 0
     assert late.max() == 999
     assert (even >= 900).float().mean().item() == pytest.approx(0.1, abs=0.01)

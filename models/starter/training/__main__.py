@@ -114,7 +114,11 @@ def _denoiser(arguments: argparse.Namespace) -> None:
     from models.starter.training.denoiser import train
 
     config = DenoiserConfig(
-        masked=arguments.masked, noisier=arguments.noisier, cache=arguments.cache, loop=_loop(arguments)
+        masked=arguments.masked,
+        noisier=arguments.noisier,
+        first=arguments.first,
+        cache=arguments.cache,
+        loop=_loop(arguments),
     )
     if arguments.shape:
         config = replace(config, shapes=tuple(arguments.shape))
@@ -193,6 +197,8 @@ def _parser() -> argparse.ArgumentParser:
     denoiser.add_argument("--cache", type=int, default=60_000, help="latents in memory")
     help_noisier = "timestep t comes as often as t to this power; 2 follows words sooner, at the cost of detail"
     denoiser.add_argument("--noisier", type=float, default=0.0, help=help_noisier)
+    help_first = "share of the samples at the last timestep: every sampling begins there, by laying out the picture"
+    denoiser.add_argument("--first", type=float, default=0.0, help=help_first)
     denoiser.add_argument("--masked", type=float, default=0.0, help="share of the samples with a hole to fill")
 
     look = stages.add_parser("look", help="a LoRA for one look")

@@ -90,6 +90,7 @@ class DenoiserConfig:
     dropped_captions: float = 0.12
     gamma: float = 5.0  # min-SNR
     noisier: float = 0.0  # timestep t comes as often as t to this power: what is shown and where is decided late
+    first: float = 0.0  # share of the samples at the last timestep, where every sampling begins
     masked: float = 0.0  # share of the samples that learn to fill a hole from what surrounds it
     shapes: tuple[str, ...] = tuple(SHAPES)
     cache: int = 60_000  # latents in memory, over all shapes

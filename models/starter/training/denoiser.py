@@ -114,7 +114,7 @@ class Training:
         x, count = batch.latents.contiguous(memory_format=torch.channels_last), len(batch.latents)
         dropped = self._chance(count, self.config.dropped_captions, dice)
         ids = torch.where(dropped[:, None], self._empty, batch.ids)
-        t = self.noise.timesteps(count, self.config.noisier, dice)
+        t = self.noise.timesteps(count, self.config.noisier, self.config.first, dice)
         noise = torch.randn(x.shape, generator=dice).to(x.device)
         noisy = self.noise.noisy(x, noise, t)
         if self.config.masked > 0:

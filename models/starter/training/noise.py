@@ -40,10 +40,13 @@ class Noise:
         weight = min_snr(kept / (1 - kept), gamma)
         return Noise(kept.sqrt(), (1 - kept).sqrt(), weight / weight.mean())
 
-    def timesteps(self, count: int, power: float, dice: torch.Generator) -> Tensor:
-        """int64 (count,) at random, timestep t as often as t to that power; 0: all alike often."""
+    def timesteps(self, count: int, power: float, first: float, dice: torch.Generator) -> Tensor:
+        """int64 (count,): a share `first` is the last timestep; of the rest t comes as often as t to `power`."""
+        last = len(self.weight) - 1
         share = torch.rand(count, generator=dice) ** (1 / (1 + power))
-        return (share * len(self.weight)).long().clamp_max(len(self.weight) - 1).to(self.weight.device)
+        some = (share * (last + 1)).long().clamp_max(last)
+        begins = torch.rand(count, generator=dice) < first
+        return torch.where(begins, last, some).to(self.weight.device)
 
     def noisy(self, x: Tensor, noise: Tensor, t: Tensor) -> Tensor:
         return self._at(self.signal, t) * x + self._at(self.spread, t) * noise
