@@ -195,6 +195,37 @@ def test_what_is_no_photo_is_refused_in_one_sentence(address: str, chromium: Bro
         expect(page.locator("#inpaint-reply").get_by_role("alert")).to_contain_text("no photo yet")
 
 
+def test_what_was_missing_is_asked_for_only_while_it_is_missing(address: str, chromium: Browser, small_photo: Path):
+    with lab.open_page(chromium, address) as page:
+        lab.open_tab(page, "Inpaint")
+        alert = page.locator("#inpaint-reply").get_by_role("alert")
+        page.locator("#inpaint-go").click()
+        expect(alert).to_contain_text("no photo yet")
+        lab.put_photo(page, small_photo)
+        expect(alert).to_have_count(0)
+        page.locator("#inpaint-go").click()
+        expect(alert).to_contain_text("Nothing is painted yet")
+        stroke(page, (0.3, 0.3), (0.7, 0.3))
+        expect(alert).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [1024, 1280, 1366, 1440])
+def test_the_tools_of_a_laptop_stand_in_one_line(address: str, chromium: Browser, small_photo: Path, width: int):
+    """From 1280 on; on less, what wraps stands together on the right, where its menu has room."""
+    with lab.open_page(chromium, address, viewport={"width": width, "height": 800}) as page:
+        lab.open_tab(page, "Inpaint")
+        lab.put_photo(page, small_photo)
+        modes, more = page.locator(".masktools .modes"), page.get_by_role("button", name="More", exact=True)
+        left, right = modes.bounding_box(), more.bounding_box()
+        assert left is not None and right is not None
+        if width >= 1280:
+            assert abs(left["y"] + left["height"] / 2 - right["y"] - right["height"] / 2) < 4
+        more.click()
+        menu, pane = page.locator(".moremenu").bounding_box(), page.locator(".pane").bounding_box()
+        assert menu is not None and pane is not None
+        assert menu["x"] > pane["x"] + pane["width"] / 2
+
+
 def test_an_extended_photo_grows_by_what_was_asked(address: str, chromium: Browser, small_photo: Path):
     with lab.open_page(chromium, address) as page:
         lab.open_tab(page, "Inpaint")

@@ -86,7 +86,7 @@
         photo = { id: known.id, width: known.width, height: known.height };
         canvas.dataset.state = 'ready'; canvas.dataset.photo = photo.id;
         if (wanted && wanted.photo.id === photo.id) restore(wanted);
-        wanted = null; dirty ||= paints && !photo.id; share(); schedule();
+        emit('notice:' + key, null); wanted = null; dirty ||= paints && !photo.id; share(); schedule();
         if (awaited) extendTo(awaited.target, awaited.sides);
       },
       lost: () => { if (!photo || !mask) reset(); },
@@ -111,7 +111,7 @@
     };
 
     /* ---- sending the mask: a moment after the last stroke, and at once when it is needed ---- */
-    function changed() { dirty = true; share(); schedule(); }
+    function changed() { dirty = true; emit('notice:' + key, null); share(); schedule(); }
     function schedule() { clearTimeout(timer); if (dirty && photo) timer = setTimeout(() => flush().catch(() => {}), 1200); }
     async function flush() {
       clearTimeout(timer);

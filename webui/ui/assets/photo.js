@@ -214,7 +214,7 @@
         put(shrink(decoded, 1600));
         box.dataset.state = 'loading'; empty.hidden = true; shown.hidden = false; caption.textContent = ''; props.value = null;
       },
-      ready: (photo) => say({ id: photo.id, width: photo.width, height: photo.height }),
+      ready(photo) { emit('notice:' + key, null); say({ id: photo.id, width: photo.width, height: photo.height }); },
       lost: () => clear(),
     });
     function put(drawn) { canvas.width = drawn.width; canvas.height = drawn.height; canvas.getContext('2d').drawImage(drawn, 0, 0); canvas.style.setProperty('--ratio', drawn.width / drawn.height); }
