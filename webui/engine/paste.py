@@ -26,16 +26,22 @@ def scaled(picture: Array, size: Size) -> Array:
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
 
+def known_at(known: Array, size: Size) -> Array:
+    """Where a picture of another size shows nothing but what is known; bool (height, width) both."""
+    weight = np.asarray(Image.fromarray(known.astype(np.float32)).resize(size, Image.Resampling.BOX))
+    inside: Array = weight >= 1.0 - 1e-4
+    return inside
+
+
 def scaled_around(picture: Array, known: Array, size: Size) -> tuple[Array, Array]:
     """A picture at another size in which what is not known plays no part; and where it is known there (bool).
 
     The rest is grown smoothly from what is known. `known` is bool (height, width).
     """
-    if known.all():
-        return scaled(picture, size), np.ones((size[1], size[0]), bool)
-    weight = np.asarray(Image.fromarray(known.astype(np.float32)).resize(size, Image.Resampling.BOX))
+    inside = known_at(known, size)
+    if inside.all():
+        return scaled(picture, size), inside
     near = scaled(_spread(picture, known), size)
-    inside = weight >= 1.0 - 1e-4
     grown = grow_inwards(near, ~inside)
     return np.clip(np.rint(grown), 0, 255).astype(np.uint8), inside
 
@@ -45,7 +51,7 @@ def scaled_beyond(picture: Array, known: Array, size: Size) -> tuple[Array, Arra
 
     A horizon stays a horizon, where growing inwards would mix sky and ground.
     """
-    inside = np.asarray(Image.fromarray(known.astype(np.float32)).resize(size, Image.Resampling.BOX)) >= 1.0 - 1e-4
+    inside = known_at(known, size)
     near = scaled(_spread(picture, known), size)
     if inside.all() or not inside.any():
         return near, inside

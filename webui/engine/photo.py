@@ -203,8 +203,9 @@ def _before(canvas: Array, drawing: Drawing) -> Before:
         photo, there = paste.scaled_beyond(crop, ~drawing.fresh, size)
         return Before(photo, photo, there)
     photo = paste.scaled(crop, size)
-    filled, kept = paste.scaled_around(crop, drawing.change == 0, size)
-    return Before(photo, photo if drawing.content == "original" else filled, kept)
+    if drawing.content == "original":
+        return Before(photo, photo, paste.known_at(drawing.change == 0, size))
+    return Before(photo, *paste.scaled_around(crop, drawing.change == 0, size))
 
 
 def _denoised(work: PhotoWork, drawing: Drawing, before: Before, model: Model, plan: VramPlan, desk: run.Desk) -> Any:
