@@ -55,6 +55,12 @@ def test_loras_for_a_model_are_those_of_its_family(models: Path) -> None:
     assert [lora.id for lora in fitting] == ["loras/tiny-xl-kohya", "loras/tiny-xl-peft"]
 
 
+def test_loras_of_the_starter_lie_beside_it(models: Path) -> None:
+    (models / "starter" / "loras").mkdir(parents=True)
+    (models / "loras" / "tiny-sd-peft.safetensors").rename(models / "starter" / "loras" / "watercolor.safetensors")
+    assert "starter/loras/watercolor" in {lora.id for lora in catalog_of(models).loras() if lora.problem is None}
+
+
 def test_the_starter_comes_first_whatever_the_others_are_called(models: Path, starter: Path) -> None:
     (models / "starter").symlink_to(starter)
     (models / "checkpoints" / "tiny-sd.safetensors").rename(models / "checkpoints" / "!aaa.safetensors")

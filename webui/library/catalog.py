@@ -19,7 +19,7 @@ from webui.library.names import distinct_titles, id_of, readable, title_of
 from webui.library.scan import Entry, find_folder_model, scan
 
 CHECKPOINT_FOLDERS = ("checkpoints", "Stable-diffusion")
-LORA_FOLDERS = ("loras", "Lora")
+LORA_FOLDERS = ("loras", "Lora", "starter/loras")
 STARTER = "starter"
 
 Card = TypeVar("Card", ModelCard, LoraCard)
