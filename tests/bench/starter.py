@@ -1,8 +1,14 @@
 """How good the starter model is, in figures: python -m tests.bench.starter --help
 
-names      of 200 concepts: how often the right name is among those of the drawn picture's nearest pictures, by
+layout     how much of the picture the very first step knows from the words: 1 minus its squared error over that of
+           the mean picture, by size of detail (side of the grid of latents that it is seen on). Cheap: what to watch
+           while training
+names      of 200 concepts by lot: how often the right name is among those of the drawn picture's nearest pictures, by
            features of EfficientNet-Lite0 (tests/bench/features.py). The ceiling is what real pictures reach, each left
-           out once.
+           out once. The same of what the first course teaches: everyday things, and more things
+by_...     everyday things again, some of them, with more and less guidance, in few and many steps, in other shapes
+pairs      "a cat and a dog": both halves are the right one of all everyday things
+negative   "a heart" without "red": of what has its usual colour, how much loses it when that is the negative prompt
 colours    "a red car" ...: the commonest hue of what is not ground is the one that was asked for
 grounds    "... on a blue background": the rim of the picture has the colour that was asked for
 places     "... in the snow": of all sixteen places' composed pictures, those with the nearest pixel statistics are
@@ -18,7 +24,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +32,21 @@ import numpy as np
 import torch
 from PIL import Image
 
-from models.starter.training.autoencoder import held_out, measured_psnr
+from models.starter.training.autoencoder import HELD_OUT, encode, held_out, measured_psnr
 from models.starter.training.colours import GROUNDS, HUES
 from models.starter.training.compose import Composer, paste, with_article
+from models.starter.training.config import SHAPES, pixels
 from models.starter.training.export import load
 from models.starter.training.loop import Machine
+from models.starter.training.primer import Primer
 from models.starter.training.scenes import PLACES
 from models.starter.training.sheet import draw
 from models.starter.training.sprites import Sprite, Sprites
+from models.starter.training.vocabulary import MORE, THINGS
+from models.starter.training.words import token_ids
 from tests.bench.features import Likeness, LiteFeatures
 
-THINGS = ("car", "heart", "balloon", "flower", "bird", "fish", "star", "hat", "cup", "house")
+COLOURED = ("car", "heart", "balloon", "flower", "bird", "fish", "star", "hat", "cup", "house")
 STANDING = ("a cat", "a house", "a car", "a tree")
 
 
@@ -76,26 +86,102 @@ def top_names(query: torch.Tensor, gallery: torch.Tensor, names: list[str], skip
     return list(found)
 
 
-def name_accuracy(
-    pipe: Any, sprites: Sprites, features: LiteFeatures, options: dict[str, Any], count: int
-) -> dict[str, Any]:
-    chosen = concepts(sprites, count)
-    shown = [(name, sprite) for name, those in chosen.items() for sprite in those]
-    names = [name for name, _ in shown]
-    likeness = Likeness(features.of([on_white(sprites, sprite) for _, sprite in shown]))
-    drawn = features.of(draw(pipe, [f"{with_article(n)} on a white background" for n in chosen], **options))
-    found = [top_names(q, likeness.gallery, names) for q in likeness.seen(drawn)]
-    real = [top_names(q, likeness.gallery, names, skip=k) for k, q in enumerate(likeness.gallery)]
-    right = list(zip(chosen, found, strict=True))
+class Names:
+    """Tells which of some names a drawn picture bears."""
+
+    def __init__(self, sprites: Sprites, features: LiteFeatures, chosen: dict[str, list[Sprite]]) -> None:
+        self.chosen, self._features = chosen, features
+        shown = [(name, sprite) for name, those in chosen.items() for sprite in those]
+        self._names = [name for name, _ in shown]
+        self._likeness = Likeness(features.of([on_white(sprites, sprite) for _, sprite in shown]))
+
+    def of(self, images: list[Image.Image]) -> list[list[str]]:
+        """The five likeliest of each."""
+        seen = self._likeness.seen(self._features.of(images))
+        return [top_names(q, self._likeness.gallery, self._names) for q in seen]
+
+    def accuracy(self, asked: list[str], images: list[Image.Image]) -> dict[str, Any]:
+        """`asked`: the name of each picture."""
+        right = list(zip(asked, self.of(images), strict=True))
+        return {
+            "pictures": len(right),
+            "top1": share(sum(name == f[0] for name, f in right), len(right)),
+            "top5": share(sum(name in f for name, f in right), len(right)),
+            "unknown": sorted({name for name, f in right if name not in f}),
+        }
+
+    def ceiling(self) -> dict[str, Any]:
+        gallery, names = self._likeness.gallery, self._names
+        found = [top_names(q, gallery, names, skip=k) for k, q in enumerate(gallery)]
+        return {
+            "ceiling_top1": share(sum(n == f[0] for n, f in zip(names, found, strict=True)), len(names)),
+            "ceiling_top5": share(sum(n in f for n, f in zip(names, found, strict=True)), len(names)),
+            "chance_top5": share(5, len(self.chosen)),
+        }
+
+
+def pictures_of(sprites: Sprites, names: Iterable[str]) -> dict[str, list[Sprite]]:
+    """All cut-outs that bear one of these names."""
+    wanted: dict[str, list[Sprite]] = {name: [] for name in names}
+    for sprite in sprites.all:
+        if sprite.cut and sprite.name in wanted:
+            wanted[sprite.name].append(sprite)
+    return {name: those for name, those in wanted.items() if those}
+
+
+def lone(words: str) -> str:
+    return f"{with_article(words)} on a white background"
+
+
+def name_accuracy(pipe: Any, names: Names, words: Mapping[str, str], options: dict[str, Any]) -> dict[str, Any]:
+    asked = list(names.chosen)
+    return {**names.accuracy(asked, draw(pipe, [lone(words[n]) for n in asked], **options)), **names.ceiling()}
+
+
+def by_option(pipe: Any, names: Names, options: dict[str, Any], each: int = 3) -> dict[str, dict[str, float]]:
+    """Top-1 accuracy of every third everyday thing, with one option at a time changed."""
+    asked = list(names.chosen)[::each]
+
+    def top1(**changed: Any) -> float:
+        images = draw(pipe, [lone(THINGS[n][0]) for n in asked], **{**options, **changed})
+        found: float = names.accuracy(asked, [middle(i) for i in images])["top1"]
+        return found
+
+    side = options["width"]
+    shapes = {shape: pixels(side, shape) for shape in SHAPES}
     return {
-        "concepts": len(chosen),
-        "top1": share(sum(name == f[0] for name, f in right), len(right)),
-        "top5": share(sum(name in f for name, f in right), len(right)),
-        "chance_top5": share(5, len(chosen)),
-        "ceiling_top1": share(sum(n == f[0] for n, f in zip(names, real, strict=True)), len(names)),
-        "ceiling_top5": share(sum(n in f for n, f in zip(names, real, strict=True)), len(names)),
-        "known": sorted(name for name, f in right if name in f),
+        "guidance": {str(g): top1(guidance=g) for g in (1.0, 2.0, 4.0, 7.0, 10.0)},
+        "steps": {str(n): top1(steps=n) for n in (4, 8, 12, 20)},
+        "shape": {shape: top1(width=w, height=h) for shape, (w, h) in shapes.items()},
     }
+
+
+def middle(image: Image.Image) -> Image.Image:
+    n = min(image.size)
+    x, y = (image.width - n) // 2, (image.height - n) // 2
+    return image.crop((x, y, x + n, y + n))
+
+
+def pair_accuracy(pipe: Any, names: Names, options: dict[str, Any], count: int = 48) -> dict[str, Any]:
+    rng = random.Random(3)
+    asked = [rng.sample(list(names.chosen), 2) for _ in range(count)]
+    words = [f"{with_article(THINGS[a][0])} and {with_article(THINGS[b][0])}" for a, b in asked]
+    images = draw(pipe, words, **options)
+    halves = [[padded(i.crop((x, 0, x + i.width // 2, i.height))) for x in (0, i.width // 2)] for i in images]
+    left, right = (names.of([pair[k] for pair in halves]) for k in (0, 1))
+    hits = [(a in these, b in those) for (a, b), these, those in zip(asked, left, right, strict=True)]
+    return {
+        "pictures": count,
+        "each_top5": share(sum(a + b for a, b in hits), 2 * count),
+        "both_top5": share(sum(a and b for a, b in hits), count),
+    }
+
+
+def padded(image: Image.Image) -> Image.Image:
+    """On a white square."""
+    out = Image.new("RGB", (max(image.size),) * 2, (255, 255, 255))
+    out.paste(image, ((out.width - image.width) // 2, (out.height - image.height) // 2))
+    return out
 
 
 # --------------------------------------------------------------------------------------------------------- colours
@@ -125,12 +211,24 @@ def nearest_hue(hue: float) -> str:
 
 
 def colour_words(pipe: Any, options: dict[str, Any]) -> dict[str, Any]:
-    asked = [(colour, thing) for colour in HUES for thing in THINGS]
+    asked = [(colour, thing) for colour in HUES for thing in COLOURED]
     images = draw(pipe, [f"a {colour} {thing}" for colour, thing in asked], **options)
     hues = [main_hue(image) for image in images]
     hit = [h is not None and nearest_hue(h) == colour for h, (colour, _) in zip(hues, asked, strict=True)]
     by = Counter(colour for (colour, _), ok in zip(asked, hit, strict=True) if ok)
     return {"pictures": len(asked), "obeyed": share(sum(hit), len(hit)), "by_colour": {c: by[c] for c in HUES}}
+
+
+def negative_words(pipe: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Of everyday things that come out in one plain hue: how many lose it when it is the negative prompt."""
+    prompts = [lone(words[0]) for words in THINGS.values()]
+    hues = [main_hue(image) for image in draw(pipe, prompts, **options)]
+    plain = [(k, nearest_hue(h)) for k, h in enumerate(hues) if h is not None]
+    named = [(k, colour) for k, colour in plain if colour not in prompts[k]]
+    images = draw(pipe, [prompts[k] for k, _ in named], negative=[colour for _, colour in named], **options)
+    again = [main_hue(image) for image in images]
+    lost = sum(h is None or nearest_hue(h) != colour for h, (_, colour) in zip(again, named, strict=True))
+    return {"pictures": len(named), "obeyed": share(lost, len(named))}
 
 
 def nearest_ground(colour: np.ndarray) -> str:
@@ -188,6 +286,31 @@ def place_words(pipe: Any, composer: Composer, options: dict[str, Any], each: in
     }
 
 
+# ---------------------------------------------------------------------------------------------------------- layout
+
+
+@torch.no_grad()
+def layout(pipe: Any, composer: Composer, machine: Machine, side: int, count: int = 192) -> dict[str, float]:
+    """Share of the variance of latents that the first step explains, by side of the grid they are averaged to."""
+    pictures, captions = composer.batch(side, side, range(HELD_OUT, HELD_OUT + count))
+    length, vectors = pipe.tokenizer.model_max_length, []
+    latents = torch.cat([encode(pipe.vae, machine.pictures(pictures[k : k + 16])) for k in range(0, count, 16)])
+    dice = torch.Generator().manual_seed(0)
+    last = len(pipe.scheduler.alphas_cumprod) - 1
+    for start in range(0, count, 16):
+        ids = token_ids(pipe.tokenizer, captions[start : start + 16], length).to(pipe.device)
+        noise = torch.randn(latents[start : start + 16].shape, generator=dice).to(pipe.device)
+        # No signal is left at the last timestep, where v = -x.
+        vectors.append(-pipe.unet(noise, last, pipe.text_encoder(ids).last_hidden_state).sample)
+    told = torch.cat(vectors)
+    off, spread = told - latents, latents - latents.mean(0)
+    found = {}
+    for grid in (1, 2, 4, 8, latents.shape[-1]):
+        seen = [torch.nn.functional.adaptive_avg_pool2d(part, grid).square().mean() for part in (off, spread)]
+        found[str(grid)] = round(1 - (seen[0] / seen[1]).item(), 3)
+    return found
+
+
 # ----------------------------------------------------------------------------------------------------------- speed
 
 
@@ -198,23 +321,38 @@ def seconds(pipe: Any, options: dict[str, Any]) -> float:
     return round((time.perf_counter() - began) / 3, 2)
 
 
-def measure(arguments: argparse.Namespace) -> Iterator[tuple[str, Any]]:
-    """One figure, or group of figures, after the other, as soon as it is known."""
-    pipe, composer = load(arguments.model), Composer(Sprites(arguments.data))
+def figures(arguments: argparse.Namespace) -> dict[str, Callable[[], Any]]:
+    """By name what measures each, the cheap ones first."""
+    pipe, sprites = load(arguments.model), Sprites(arguments.data)
+    composer = Composer(sprites)
     machine = Machine(pipe.device, bf16=arguments.bf16, compiled=False)
     side = arguments.size
     options: dict[str, Any] = {"width": side, "height": side, "steps": arguments.steps, "guidance": arguments.guidance}
-    yield "drawn_with", dict(options)
     options |= {"bf16": arguments.bf16, "batch": arguments.batch}
-    for px in (128, 256):
-        yield f"autoencoder_db_{px}", round(measured_psnr(pipe.vae, held_out(composer, px, 64), machine), 2)
-    yield "seconds_a_picture", seconds(pipe, options)
-    yield "places", place_words(pipe, composer, options)
-    yield "colours", colour_words(pipe, options)
-    yield "grounds", ground_words(pipe, options)
+    found: dict[str, Callable[[], Any]] = {
+        "layout": lambda: layout(pipe, Primer(sprites), machine, side),
+        "autoencoder_db": lambda: {
+            str(px): round(measured_psnr(pipe.vae, held_out(composer, px, 64), machine), 2) for px in (128, 256)
+        },
+        "seconds_a_picture": lambda: seconds(pipe, options),
+        "places": lambda: place_words(pipe, composer, options),
+        "colours": lambda: colour_words(pipe, options),
+        "grounds": lambda: ground_words(pipe, options),
+        "negative": lambda: negative_words(pipe, options),
+    }
     if arguments.features:
         features = LiteFeatures(arguments.features)
-        yield "names", name_accuracy(pipe, composer.sprites, features, options, arguments.concepts)
+        everyday = Names(sprites, features, pictures_of(sprites, THINGS))
+        more = Names(sprites, features, pictures_of(sprites, MORE))
+        lot = Names(sprites, features, concepts(sprites, arguments.concepts))
+        found |= {
+            "everyday": lambda: name_accuracy(pipe, everyday, {n: words[0] for n, words in THINGS.items()}, options),
+            "by_option": lambda: by_option(pipe, everyday, options),
+            "pairs": lambda: pair_accuracy(pipe, everyday, options),
+            "more": lambda: name_accuracy(pipe, more, {n: words[0] for n, words in MORE.items()}, options),
+            "names": lambda: name_accuracy(pipe, lot, {n: n for n in lot.chosen}, options),
+        }
+    return found
 
 
 def main() -> None:
@@ -227,16 +365,19 @@ def main() -> None:
     parser.add_argument("--guidance", type=float, default=4.0)
     parser.add_argument("--concepts", type=int, default=200)
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--only", nargs="+", metavar="FIGURE", help="the names of some figures; default: all")
     parser.add_argument("--bf16", action="store_true")
     parser.add_argument("--out", type=Path, help="write the figures there as JSON")
     arguments = parser.parse_args()
-    figures = {}
-    for name, value in measure(arguments):
-        figures[name] = value
-        print(f"{name}: {json.dumps(value)}", flush=True)
+    measured = {}
+    for name, measure in figures(arguments).items():
+        if arguments.only is None or name in arguments.only:
+            measured[name] = measure()
+            print(f"{name}: {json.dumps(measured[name])}", flush=True)
     if arguments.out:
+        drawn = {name: getattr(arguments, name) for name in ("size", "steps", "guidance")}
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps(figures, indent=1) + "\n")
+        arguments.out.write_text(json.dumps({"drawn_with": drawn, **measured}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from PIL import Image
 from models.starter.training.colours import HUES, recoloured
 from models.starter.training.compose import Composer, sample_page, with_article
 from models.starter.training.config import SHAPES, pixels, shares
-from models.starter.training.filters import LOOKS
+from models.starter.training.looks import LOOKS
 from models.starter.training.scenes import PLACES
 from models.starter.training.sprites import Sprites, read_sprites
 

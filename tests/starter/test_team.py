@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import save_file
 from torch import multiprocessing
 
 from models.starter.training import autoencoder, denoiser, words
 from models.starter.training.compose import Composer
-from models.starter.training.loop import Team, read_state
+from models.starter.training.loop import Machine, Team, read_state
 from models.starter.training.sprites import Sprites
 from tests.starter.small import DENOISER, TINY
 
@@ -23,7 +25,7 @@ def _free_port() -> int:
         return int(some.getsockname()[1])
 
 
-def _member(rank: int, size: int, port: int, data: Path, run: Path, out: Path) -> None:
+def _member(rank: int, size: int, port: int, often: int, data: Path, run: Path, out: Path) -> None:
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     torch.set_num_threads(1)
     team = Team.gather()
@@ -34,18 +36,26 @@ def _member(rank: int, size: int, port: int, data: Path, run: Path, out: Path) -
     assert team.any(rank == 1)
     assert not team.any(False)
     told: list[str] = []
-    losses = denoiser.train(DENOISER, Composer(Sprites(data)), run, told.append)
+    config = replace(DENOISER, loop=replace(DENOISER.loop, meet_every=often))
+    job = denoiser.Training(config, Machine(torch.device("cpu"), bf16=False, compiled=False), run, None, team)
+    weight = next(iter(job.weights.values()))
+    with torch.no_grad():
+        weight.fill_(rank)
+    job.meet()
+    assert weight.unique().tolist() == [0.5]
+    losses = denoiser.train(config, Composer(Sprites(data)), run, told.append)
     assert bool(told) == team.leads
     torch.save({"losses": losses, "rank": team.rank}, out / f"{rank}.pt")
 
 
-def test_two_processes_train_together(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("often", [1, 7], ids=["gradients", "weights"])
+def test_two_processes_train_together(often: int, data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     rows = torch.randn(len(words.tokenizer()), DENOISER.text.width, generator=torch.Generator().manual_seed(1)) * 0.02
     save_file({"table": rows}, run / words.TABLE)
     autoencoder.train(TINY, Composer(Sprites(data)), run, lambda line: None)
-    multiprocessing.spawn(_member, (2, _free_port(), data, run, tmp_path), nprocs=2)
+    multiprocessing.spawn(_member, (2, _free_port(), often, data, run, tmp_path), nprocs=2)
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True)["losses"] for rank in (0, 1))
     assert len(first) == len(second) == 60
     assert first != second  # each saw pictures of its own

@@ -16,7 +16,7 @@ from models.starter.training.config import (
     LoopConfig,
     Resolution,
 )
-from models.starter.training.filters import LOOKS
+from models.starter.training.looks import LOOKS
 
 if TYPE_CHECKING:
     from models.starter.training.compose import Composer
@@ -39,7 +39,7 @@ def _resolution(text: str) -> Resolution:
 
 def _pictures(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of sprites.jsonl.gz and sprites-N.bin")
-    help_course = "full: everything, freely arranged; primer: some eighty things, for a few processor cores"
+    help_course = "full: everything, freely arranged; primer: things by one hand, for a few processor cores"
     parser.add_argument("--course", choices=("full", "primer"), default="full", help=help_course)
 
 
@@ -118,7 +118,8 @@ def _denoiser(arguments: argparse.Namespace) -> None:
         noisier=arguments.noisier,
         first=arguments.first,
         cache=arguments.cache,
-        loop=_loop(arguments),
+        refresh_every=arguments.refresh_every,
+        loop=_loop(arguments, meet_every=arguments.meet_every),
     )
     if arguments.shape:
         config = replace(config, shapes=tuple(arguments.shape))
@@ -195,6 +196,12 @@ def _parser() -> argparse.ArgumentParser:
     denoiser.add_argument("--stage", type=_resolution, action="append", metavar="SIZE:STEPS:BATCH", help=help_stage)
     denoiser.add_argument("--shape", choices=SHAPES, action="append", help="one shape to train; default: all")
     denoiser.add_argument("--cache", type=int, default=60_000, help="latents in memory")
+    help_refresh = "steps after which 64 of them make room for new ones"
+    denoiser.add_argument("--refresh-every", type=int, default=4, metavar="STEPS", help=help_refresh)
+    help_meet = (
+        "under torchrun: 1 adds up gradients at each step; more lets each process go alone so many steps between"
+    )
+    denoiser.add_argument("--meet-every", type=int, default=1, metavar="STEPS", help=help_meet)
     help_noisier = "timestep t comes as often as t to this power; 2 follows words sooner, at the cost of detail"
     denoiser.add_argument("--noisier", type=float, default=0.0, help=help_noisier)
     help_first = "share of the samples at the last timestep: every sampling begins there, by laying out the picture"

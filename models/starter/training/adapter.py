@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -15,16 +16,21 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel
 
 from models.starter.training import words
-from models.starter.training.config import AdapterConfig
-from models.starter.training.latents import Captioned
+from models.starter.training.autoencoder import load_autoencoder
+from models.starter.training.compose import Composer
+from models.starter.training.config import AdapterConfig, shares
+from models.starter.training.latents import Cache, Captioned, Maker
 from models.starter.training.loop import (
+    Loop,
     Machine,
+    Step,
     copy_into,
     optimizer_tensors,
     read_state,
     restore_optimizer,
     write_state,
 )
+from models.starter.training.noise import Noise
 
 # All that mixes channels: attention alone does not reach the finest of the starter's levels, where looks are made.
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out", "conv1", "conv2")
@@ -81,6 +87,11 @@ class Adapter:
             self.unet.enable_adapters()
         return velocity.float()
 
+    @property
+    def unsaid(self) -> Tensor:
+        """Token numbers (tokens,) of no words at all."""
+        return words.token_ids(self.tokens, [""], self.text.config.max_position_embeddings)[0].to(self.machine.device)
+
     def learn(self, loss: Tensor) -> None:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -120,7 +131,40 @@ def about(title: str, trigger: str, trained: str) -> dict[str, str]:
     return said
 
 
-def some_unsaid(batch: Captioned, empty: Tensor, share: float, dice: torch.Generator) -> Tensor:
-    """The batch's token numbers, some captions dropped."""
-    dropped = (torch.rand(len(batch.ids), generator=dice) < share).to(batch.ids.device)
-    return torch.where(dropped[:, None], empty.to(batch.ids.device), batch.ids)
+Loss = Callable[[Captioned, torch.Generator], Tensor]
+
+
+def train(
+    config: AdapterConfig,
+    composer: Composer,
+    folder: Path,
+    state: Path,
+    to: Path,
+    header: dict[str, str],
+    lesson: Callable[[Adapter, Noise], Loss],
+    tell: Callable[[str], None],
+    threads: int = 1,
+) -> list[float]:
+    """Train or go on by what `lesson` calls the loss; leaves the LoRA for the model in `folder` at `to`. The losses."""
+    machine = Machine.best(config.loop)
+    adapter = Adapter(config, machine, folder, state)
+    vae = machine.place(load_autoencoder(folder / "vae").eval())
+    maker = Maker(composer, vae, adapter.tokens, adapter.text.config.max_position_embeddings, machine, threads)
+    dice = torch.Generator().manual_seed(config.loop.seed * 1_000_003 + adapter.step)
+    cache = Cache(maker, shares(config.shapes), config.size, config.cache, first=adapter.step * config.batch)
+    cache.fill(tell)
+    loss = lesson(adapter, Noise.of(config.gamma, machine.device))
+
+    def once(step: int) -> Step:
+        found = loss(cache.draw(config.batch, dice), dice)
+        adapter.learn(found)
+        return Step(found, config.batch)
+
+    def save(step: int) -> None:
+        adapter.save(step)
+        adapter.export(to, header)
+
+    try:
+        return Loop(to.stem, config.loop, config.loop.steps, tell).run(adapter.step, [adapter.optimizer], once, save)
+    finally:
+        maker.close()

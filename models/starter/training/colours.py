@@ -58,13 +58,20 @@ def gradient(width: int, height: int, stops: Sequence[RGB]) -> Image.Image:
     return Image.fromarray(np.broadcast_to(column[:, None], (height, width, 3)).astype(np.uint8))
 
 
+def _vivid(picture: Image.Image, share: float) -> tuple[np.ndarray, np.ndarray] | None:
+    """HSV values of an RGBA picture and where they are vivid; None when that is less than `share` of what it shows."""
+    shown = np.asarray(picture.getchannel("A")) > 128
+    hsv = np.array(picture.convert("RGB").convert("HSV"))
+    vivid = shown & (hsv[..., 1] > 80) & (hsv[..., 2] > 50)
+    return None if vivid.sum() < max(1, share * shown.sum()) else (hsv, vivid)
+
+
 def _hue(picture: Image.Image) -> tuple[np.ndarray, np.ndarray, float] | None:
     """HSV values, where they are vivid, and the hue of an RGBA picture of mostly one hue; None when it has no such."""
-    alpha = np.asarray(picture.getchannel("A"))
-    hsv = np.array(picture.convert("RGB").convert("HSV"))
-    vivid = (alpha > 128) & (hsv[..., 1] > 80) & (hsv[..., 2] > 50)
-    if vivid.sum() < max(1, 0.45 * (alpha > 128).sum()):
+    found = _vivid(picture, 0.45)
+    if found is None:
         return None
+    hsv, vivid = found
     angle = hsv[..., 0][vivid] / 255 * 2 * np.pi
     x, y = np.cos(angle).mean(), np.sin(angle).mean()
     if math.hypot(x, y) < 0.86:
@@ -95,6 +102,21 @@ def recoloured(picture: Image.Image, rng: random.Random) -> tuple[Image.Image, s
     name = rng.choice(list(HUES))
     turn = HUES[name] - hue
     hsv[..., 0] = (hsv[..., 0].astype(int) + int(turn * 255)) % 256
+    out = Image.fromarray(hsv, "HSV").convert("RGB")
+    out.putalpha(picture.getchannel("A"))
+    return out, name
+
+
+def painted(picture: Image.Image, rng: random.Random) -> tuple[Image.Image, str] | None:
+    """An RGBA picture of any hues with all its vivid parts in shades of one named colour; None when hardly any are."""
+    found = _vivid(picture, 0.3)
+    if found is None:
+        return None
+    hsv, vivid = found
+    name = rng.choice(list(HUES))
+    mine = hsv[..., 0][vivid].astype(int)
+    off = (mine - int(np.median(mine)) + 128) % 256 - 128
+    hsv[..., 0][vivid] = (int(HUES[name] * 255) + off // 8) % 256
     out = Image.fromarray(hsv, "HSV").convert("RGB")
     out.putalpha(picture.getchannel("A"))
     return out, name

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from models.starter.training.colours import GROUNDS, near, recoloured
-from models.starter.training.filters import LOOKS
+from models.starter.training.looks import LOOKS
 from models.starter.training.scenes import PLACES
 from models.starter.training.sprites import Sprite, Sprites
 
@@ -159,7 +159,7 @@ def _in_place(cut: Image.Image, sprite: Sprite, caption: str, width: int, height
 def in_look(made: Composed, name: str, rng: random.Random) -> Composed:
     """The picture through one of the LOOKS, its caption saying so."""
     look = LOOKS[name]
-    return Composed(look.apply(made.image, rng), rng.choice(look.captions).format(made.caption))
+    return Composed(look.apply(made.image, rng), look.caption(made.caption, rng))
 
 
 def sample_page(composer: Composer, to: Path, size: int, seed: int) -> None:

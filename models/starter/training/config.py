@@ -38,6 +38,7 @@ class LoopConfig:
     decay_share: float = 0.3  # the last part of the steps in which the rate falls to `final_lr` of itself
     final_lr: float = 0.03
     ema: float = 0.9995
+    meet_every: int = 1  # steps after which the processes of a team become equal again; see denoiser.Training.once
     log_every: int = 50
     save_every: int = 2_000
     seed: int = 0

@@ -148,14 +148,29 @@ class Training:
         return ((at >= first) & (at < first + size)).to(self.machine.device)
 
     def once(self, batch: Captioned, step: int, dice: torch.Generator) -> Tensor:
+        """One step of this process.
+
+        The processes of a team meet at each step over their gradients, as one large batch would have it, or every few
+        steps over their weights (local SGD: Stich 2019, "Local SGD Converges Fast and Communicates Little"). On two
+        cores a meeting takes a fifth of a step's time.
+        """
+        often = self.config.loop.meet_every
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.loss(batch, dice)
         loss.backward()
-        self.team.mean(p.grad for p in self.weights.values() if p.grad is not None)
+        if often == 1:
+            self.team.mean(p.grad for p in self.weights.values() if p.grad is not None)
         torch.nn.utils.clip_grad_norm_(self.weights.values(), 1.0)
         self.optimizer.step()
-        self.average.update(step)
+        if (step + 1) % often == 0:
+            if often > 1:
+                self.meet()
+            self.average.update(step, often)
         return loss.detach()
+
+    def meet(self) -> None:
+        """Every process goes on with the mean of all weights."""
+        self.team.mean(p.detach() for p in self.weights.values())
 
     def averaged(self) -> tuple[UNet2DConditionModel, CLIPTextModel]:
         """Copies with the averaged weights, for looking and shipping."""
@@ -219,6 +234,7 @@ def train(
 
     def save(step: int) -> None:
         cache.save(latents)
+        job.meet()
         if not team.leads:
             return
         job.save(step)

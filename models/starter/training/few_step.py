@@ -13,15 +13,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.starter.training import words
-from models.starter.training.adapter import Adapter, about
-from models.starter.training.autoencoder import load_autoencoder
+from models.starter.training import adapter
+from models.starter.training.adapter import Adapter, Loss, about
 from models.starter.training.compose import Composer
-from models.starter.training.config import AdapterConfig, shares
-from models.starter.training.latents import Cache, Maker
-from models.starter.training.loop import Loop, Machine, Step
+from models.starter.training.config import AdapterConfig
+from models.starter.training.latents import Captioned
 from models.starter.training.noise import Noise
 
+WORDS = "sampler LCM, 4 steps, guidance 1"
 PATH = 50  # points on a path from noise to picture, as diffusers' LCMScheduler has
 SCALING = 10.0  # its timestep_scaling
 SPREAD = 0.5  # its sigma_data
@@ -61,6 +60,30 @@ class Consistency:
         return table[t].view(-1, 1, 1, 1)
 
 
+def lesson(on: Adapter, noise: Noise) -> Loss:
+    """Algorithm 1 of Luo et al. 2023, with the adapted network itself in the place of its running average."""
+    way, stride = Consistency(noise), len(noise.signal) // PATH
+    nothing = on.meaning(on.unsaid[None])
+
+    def loss(batch: Captioned, dice: torch.Generator) -> Tensor:
+        x = batch.latents.contiguous(memory_format=torch.channels_last)
+        t = (torch.randint(1, PATH + 1, (len(x),), generator=dice) * stride - 1).to(x.device)
+        noisy = noise.noisy(x, torch.randn(x.shape, generator=dice).to(x.device), t)
+        meaning = on.meaning(batch.ids)
+        said, unsaid = on.velocity_without(
+            torch.cat([noisy, noisy]), torch.cat([t, t]), torch.cat([meaning, nothing.expand_as(meaning)])
+        ).chunk(2)
+        near = t - stride
+        closer = way.farther(noisy, unsaid + on.config.guidance * (said - unsaid), t, near)
+        with torch.no_grad():
+            seen = near.clamp_min(0)
+            aim = way.said(closer, on.velocity(closer, seen, meaning), seen)
+            aim = torch.where((near < 0).view(-1, 1, 1, 1), closer, aim)
+        return F.huber_loss(way.said(noisy, on.velocity(noisy, t, meaning), t), aim, delta=0.5)
+
+    return loss
+
+
 def train(
     config: AdapterConfig,
     composer: Composer,
@@ -71,47 +94,5 @@ def train(
     threads: int = 1,
 ) -> list[float]:
     """Train or go on; leaves the LoRA for the model in `folder` at `to`. The losses."""
-    machine = Machine.best(config.loop)
-    adapter = Adapter(config, machine, folder, run / "few-step.safetensors")
-    length = adapter.text.config.max_position_embeddings
-    vae = machine.place(load_autoencoder(folder / "vae").eval())
-    maker = Maker(composer, vae, adapter.tokens, length, machine, threads)
-    dice = torch.Generator().manual_seed(config.loop.seed * 1_000_003 + adapter.step)
-    cache = Cache(maker, shares(config.shapes), config.size, config.cache, first=adapter.step * config.batch)
-    cache.fill(tell)
-    noise = Noise.of(config.gamma, machine.device)
-    way, stride = Consistency(noise), len(noise.signal) // PATH
-    nothing = adapter.meaning(words.token_ids(adapter.tokens, [""], length).to(machine.device))
-
-    def loss() -> Tensor:
-        batch = cache.draw(config.batch, dice)
-        x = batch.latents.contiguous(memory_format=torch.channels_last)
-        t = (torch.randint(1, PATH + 1, (len(x),), generator=dice) * stride - 1).to(x.device)
-        noisy = noise.noisy(x, torch.randn(x.shape, generator=dice).to(x.device), t)
-        meaning = adapter.meaning(batch.ids)
-        said, unsaid = adapter.velocity_without(
-            torch.cat([noisy, noisy]), torch.cat([t, t]), torch.cat([meaning, nothing.expand_as(meaning)])
-        ).chunk(2)
-        near = t - stride
-        closer = way.farther(noisy, unsaid + config.guidance * (said - unsaid), t, near)
-        with torch.no_grad():
-            seen = near.clamp_min(0)
-            aim = way.said(closer, adapter.velocity(closer, seen, meaning), seen)
-            aim = torch.where((near < 0).view(-1, 1, 1, 1), closer, aim)
-        return F.huber_loss(way.said(noisy, adapter.velocity(noisy, t, meaning), t), aim, delta=0.5)
-
-    def once(step: int) -> Step:
-        found = loss()
-        adapter.learn(found)
-        return Step(found, config.batch)
-
-    def save(step: int) -> None:
-        adapter.save(step)
-        adapter.export(to, about("Easel starter: four steps (LCM)", "", "sampler LCM, 4 steps, guidance 1"))
-
-    try:
-        return Loop("few steps", config.loop, config.loop.steps, tell).run(
-            adapter.step, [adapter.optimizer], once, save
-        )
-    finally:
-        maker.close()
+    state, header = run / "few-step.safetensors", about("Easel starter: four steps (LCM)", "", WORDS)
+    return adapter.train(config, composer, folder, state, to, header, lesson, tell, threads)

@@ -1,25 +1,15 @@
-"""Nine looks that a composed picture can take on, so that style words and style presets mean something."""
+"""Ways of drawing: a picture as pencil, brush, pixels or neon would have it."""
 
 from __future__ import annotations
 
 import colorsys
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
-Filter = Callable[[Image.Image, random.Random], Image.Image]
 
-
-@dataclass(frozen=True)
-class Look:
-    apply: Filter
-    captions: tuple[str, ...]  # each with {} for what is seen
-
-
-def _pencil_sketch(image: Image.Image, rng: random.Random) -> Image.Image:
+def pencil_sketch(image: Image.Image, rng: random.Random) -> Image.Image:
     """Colour dodge of the grey picture by its blurred negative."""
     grey = ImageOps.grayscale(image)
     blurred = ImageOps.invert(grey).filter(ImageFilter.GaussianBlur(image.width / 64))
@@ -29,7 +19,7 @@ def _pencil_sketch(image: Image.Image, rng: random.Random) -> Image.Image:
     return Image.fromarray(out.astype(np.uint8)).convert("RGB")
 
 
-def _pixel_art(image: Image.Image, rng: random.Random) -> Image.Image:
+def pixel_art(image: Image.Image, rng: random.Random) -> Image.Image:
     short = rng.choice([24, 32, 32])
     scale = short / min(image.size)
     small = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BOX)
@@ -37,7 +27,7 @@ def _pixel_art(image: Image.Image, rng: random.Random) -> Image.Image:
     return flat.resize(image.size, Image.Resampling.NEAREST)
 
 
-def _watercolor(image: Image.Image, rng: random.Random) -> Image.Image:
+def watercolor(image: Image.Image, rng: random.Random) -> Image.Image:
     soft = image.filter(ImageFilter.MedianFilter(5)).filter(ImageFilter.ModeFilter(5)).filter(ImageFilter.SMOOTH)
     noise = np.random.default_rng(rng.randint(0, 1 << 30))
     grain = Image.fromarray(noise.integers(0, 255, (image.height // 6, image.width // 6), np.uint8))
@@ -46,12 +36,12 @@ def _watercolor(image: Image.Image, rng: random.Random) -> Image.Image:
     return Image.fromarray((np.clip(1 - ink * (0.62 + 0.4 * paper), 0, 1) * 255).astype(np.uint8))
 
 
-def _oil_painting(image: Image.Image, rng: random.Random) -> Image.Image:
+def oil_painting(image: Image.Image, rng: random.Random) -> Image.Image:
     daubs = image.filter(ImageFilter.ModeFilter(max(5, image.width // 28 | 1)))
     return ImageEnhance.Color(daubs).enhance(1.35)
 
 
-def _neon(image: Image.Image, rng: random.Random) -> Image.Image:
+def neon(image: Image.Image, rng: random.Random) -> Image.Image:
     edges = np.array(
         image.filter(ImageFilter.GaussianBlur(image.width / 200)).filter(ImageFilter.FIND_EDGES), np.float32
     )
@@ -63,44 +53,29 @@ def _neon(image: Image.Image, rng: random.Random) -> Image.Image:
     return ImageChops.add(ImageChops.add(line, glow), Image.new("RGB", image.size, (10, 8, 22)))
 
 
-def _black_and_white(image: Image.Image, rng: random.Random) -> Image.Image:
+def black_and_white(image: Image.Image, rng: random.Random) -> Image.Image:
     return ImageOps.autocontrast(ImageOps.grayscale(image), cutoff=1).convert("RGB")
 
 
-def _vintage(image: Image.Image, rng: random.Random) -> Image.Image:
+def vintage(image: Image.Image, rng: random.Random) -> Image.Image:
     return ImageOps.colorize(ImageOps.grayscale(image), (45, 28, 12), (250, 232, 196), mid=(160, 116, 74))
 
 
-def _outlines(image: Image.Image) -> Image.Image:
+def outlines(image: Image.Image) -> Image.Image:
     return image.filter(ImageFilter.GaussianBlur(image.width / 220)).filter(ImageFilter.FIND_EDGES).convert("L")
 
 
-def _without_frame(lines: Image.Image) -> Image.Image:
+def without_frame(lines: Image.Image) -> Image.Image:
     """The edge filter leaves a frame around the picture: paint it over."""
     ImageDraw.Draw(lines).rectangle([0, 0, lines.width - 1, lines.height - 1], outline=255, width=3)
     return lines
 
 
-def _comic(image: Image.Image, rng: random.Random) -> Image.Image:
+def comic(image: Image.Image, rng: random.Random) -> Image.Image:
     flat = ImageEnhance.Color(ImageOps.posterize(image.filter(ImageFilter.SMOOTH), 2)).enhance(1.5)
-    ink = _without_frame(_outlines(image).point([0 if v > 34 else 255 for v in range(256)]))
+    ink = without_frame(outlines(image).point([0 if v > 34 else 255 for v in range(256)]))
     return ImageChops.multiply(flat, ink.convert("RGB"))
 
 
-def _line_art(image: Image.Image, rng: random.Random) -> Image.Image:
-    return _without_frame(_outlines(image).point([max(0, 255 - int(v * 3.2)) for v in range(256)])).convert("RGB")
-
-
-LOOKS: Mapping[str, Look] = {
-    "pencil sketch": Look(_pencil_sketch, ("pencil sketch of {}", "{}, pencil sketch", "a pencil drawing of {}")),
-    "pixel art": Look(_pixel_art, ("pixel art of {}", "{}, pixel art", "{}, 8-bit pixel art")),
-    "watercolor": Look(_watercolor, ("watercolor painting of {}", "{}, watercolor", "a watercolor of {}")),
-    "oil painting": Look(_oil_painting, ("oil painting of {}", "{}, oil painting")),
-    "neon": Look(_neon, ("neon sign of {}", "{}, neon glow", "{}, neon lights on a dark background")),
-    "black and white": Look(
-        _black_and_white, ("black and white picture of {}", "{}, black and white", "{}, monochrome")
-    ),
-    "vintage": Look(_vintage, ("vintage picture of {}", "{}, sepia", "{}, vintage photograph, sepia")),
-    "comic": Look(_comic, ("comic book drawing of {}", "{}, comic book style")),
-    "line art": Look(_line_art, ("line art of {}", "{}, line drawing", "a coloring page of {}")),
-}
+def line_art(image: Image.Image, rng: random.Random) -> Image.Image:
+    return without_frame(outlines(image).point([max(0, 255 - int(v * 3.2)) for v in range(256)])).convert("RGB")

@@ -127,8 +127,9 @@ class Average:
         self._parameters, self._decay = parameters, decay
 
     @torch.no_grad()
-    def update(self, step: int) -> None:
-        decay = min(self._decay, (1 + step) / (10 + step))
+    def update(self, step: int, steps: int = 1) -> None:
+        """`step` (0-based) was just made, the last of `steps` since the last call."""
+        decay = min(self._decay, (1 + step) / (10 + step)) ** steps
         new = [p.detach() for p in self._parameters.values()]
         torch._foreach_lerp_(list(self.tensors.values()), new, 1 - decay)
 
@@ -217,7 +218,7 @@ class Loop:
         """The loss of every step made, oldest first. `save(step)` is called with the number of steps done."""
         config, began, losses, recent = self._config, time.monotonic(), [], []
         told, seen, step = began, 0, start
-        while step < self._steps and not self._out_of_time(began):
+        while step < self._steps and not (step % config.meet_every == 0 and self._out_of_time(began)):
             for optimizer in optimizers:
                 for group in optimizer.param_groups:
                     group["lr"] = rate(step, self._steps, config)

@@ -1,4 +1,4 @@
-"""A first course: some eighty everyday things by one hand, in three looks, arranged the same way each time.
+"""A first course: things by one hand, in three looks, arranged the same way each time.
 
 What little a few processor cores can learn in hours is spent on what people type first. All pictures of a thing have
 the same outline here, and the caption says what is to be seen, so that there is little to guess.
@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from PIL import Image
 
-from models.starter.training.colours import GROUNDS, colour_of, near, recoloured
-from models.starter.training.compose import Composed, Composer, paste, place_words, with_article
+from models.starter.training.colours import GROUNDS, colour_of, near, painted, recoloured
+from models.starter.training.compose import Composed, Composer, in_look, paste, place_words, with_article
+from models.starter.training.looks import LOOKS as FILTERS
 from models.starter.training.scenes import PLACES
 from models.starter.training.sprites import Sprite, Sprites
+from models.starter.training.vocabulary import MORE, THINGS
 
 # The three looks of one set of drawings, and what captions call them. A caption without a look means the first.
 LOOKS: Mapping[str, tuple[str, ...]] = {
@@ -24,101 +27,33 @@ LOOKS: Mapping[str, tuple[str, ...]] = {
 }
 PLAIN = "lobehub-fluent-emoji-3d"
 
-# Name in the data -> what people call it.
-THINGS: Mapping[str, tuple[str, ...]] = {
-    "red apple": ("apple",),
-    "green apple": ("green apple",),
-    "banana": ("banana",),
-    "strawberry": ("strawberry",),
-    "lemon": ("lemon",),
-    "tangerine": ("orange fruit", "tangerine"),
-    "cherries": ("cherries",),
-    "grapes": ("grapes",),
-    "watermelon": ("watermelon", "slice of watermelon"),
-    "pineapple": ("pineapple",),
-    "avocado": ("avocado",),
-    "carrot": ("carrot",),
-    "tomato": ("tomato",),
-    "pizza": ("pizza", "slice of pizza"),
-    "hamburger": ("hamburger", "burger"),
-    "doughnut": ("donut", "doughnut"),
-    "birthday cake": ("birthday cake", "cake"),
-    "soft ice cream": ("ice cream",),
-    "hot beverage": ("cup of coffee", "cup of tea"),
-    "cat face": ("cat", "cat face", "kitten"),
-    "dog face": ("dog", "dog face", "puppy"),
-    "panda": ("panda",),
-    "fox": ("fox",),
-    "lion": ("lion",),
-    "bear": ("bear",),
-    "koala": ("koala",),
-    "tiger face": ("tiger",),
-    "rabbit face": ("rabbit", "bunny"),
-    "frog": ("frog",),
-    "pig face": ("pig",),
-    "monkey face": ("monkey",),
-    "unicorn": ("unicorn",),
-    "penguin": ("penguin",),
-    "owl": ("owl",),
-    "baby chick": ("chick", "bird"),
-    "butterfly": ("butterfly",),
-    "lady beetle": ("ladybug",),
-    "honeybee": ("bee",),
-    "turtle": ("turtle",),
-    "tropical fish": ("fish",),
-    "spouting whale": ("whale",),
-    "octopus": ("octopus",),
-    "crab": ("crab",),
-    "elephant": ("elephant",),
-    "dragon face": ("dragon",),
-    "automobile": ("car",),
-    "bus": ("bus",),
-    "bicycle": ("bicycle", "bike"),
-    "rocket": ("rocket",),
-    "airplane": ("airplane", "plane"),
-    "sailboat": ("sailing boat", "sailboat", "boat"),
-    "locomotive": ("train",),
-    "flying saucer": ("ufo",),
-    "house": ("house",),
-    "castle": ("castle",),
-    "deciduous tree": ("tree",),
-    "evergreen tree": ("pine tree", "fir tree"),
-    "palm tree": ("palm tree",),
-    "cactus": ("cactus",),
-    "rose": ("rose",),
-    "tulip": ("tulip",),
-    "sunflower": ("sunflower",),
-    "cherry blossom": ("flower", "blossom"),
-    "mushroom": ("mushroom",),
-    "red heart": ("heart",),
-    "star": ("star",),
-    "sun": ("sun",),
-    "crescent moon": ("moon", "crescent moon"),
-    "cloud": ("cloud",),
-    "rainbow": ("rainbow",),
-    "snowflake": ("snowflake",),
-    "fire": ("fire", "flame"),
-    "ringed planet": ("planet",),
-    "snowman": ("snowman",),
-    "ghost": ("ghost",),
-    "robot": ("robot",),
-    "alien": ("alien",),
-    "jack-o-lantern": ("pumpkin",),
-    "skull": ("skull",),
-    "grinning face": ("smiling face", "smiley"),
-    "crown": ("crown",),
-    "gem stone": ("diamond", "gem"),
-    "balloon": ("balloon",),
-    "umbrella": ("umbrella",),
-    "guitar": ("guitar",),
-    "soccer ball": ("ball", "soccer ball"),
-    "snow-capped mountain": ("mountain",),
-}
 
-# Shares of what a picture shows; the rest are places with a thing in them.
-_ON_WHITE, _ON_COLOUR, _EMPTY_PLACE = 0.40, 0.62, 0.67
-_PLAIN, _RECOLOURED, _COLOUR_SAID = 0.5, 0.3, 0.5
-_LARGE, _SMALL = 0.88, 0.66  # sides of a thing, in shares of the shorter side of the picture
+@dataclass(frozen=True)
+class Shelf:
+    """Things that are shown alike. The shares of where they stand leave the rest for places."""
+
+    share: float  # of all pictures with a thing in them
+    white: float
+    colour: float
+    plain: float  # share in the plain look, the other looks share the rest
+    dyed: float  # share in another colour than their own
+    paired: float
+    filtered: float
+
+
+_KNOWN = Shelf(share=0.42, white=0.44, colour=0.22, plain=0.65, dyed=0.35, paired=0.06, filtered=0.18)
+_MORE = Shelf(share=0.36, white=0.64, colour=0.16, plain=0.75, dyed=0.10, paired=0.03, filtered=0.08)
+_REST = Shelf(share=0.22, white=0.90, colour=0.10, plain=0.90, dyed=0.0, paired=0.0, filtered=0.0)
+
+_PHOTO, _EMPTY_PLACE = 0.03, 0.06  # shares of all pictures, one after the other
+_COLOUR_SAID, _GROUND_SAID = 0.5, 0.15
+_LARGE, _HALF = 0.88, 0.5  # sides of a thing alone and of one of two, in shares of the shorter side of the picture
+
+
+@dataclass(frozen=True)
+class _Thing:
+    words: tuple[str, ...]
+    drawings: dict[str, Sprite]  # by source
 
 
 class Primer(Composer):
@@ -126,49 +61,73 @@ class Primer(Composer):
 
     def __init__(self, sprites: Sprites) -> None:
         super().__init__(sprites)
-        self._drawings: dict[str, dict[str, Sprite]] = {name: {} for name in THINGS}
+        drawings: dict[str, dict[str, Sprite]] = {}
         for sprite in sprites.all:
-            if sprite.name in THINGS and sprite.source in LOOKS:
-                self._drawings[sprite.name].setdefault(sprite.source, sprite)
-        self._things = sorted(name for name, drawings in self._drawings.items() if drawings)
-        if not self._things:
+            if sprite.source in LOOKS:
+                drawings.setdefault(sprite.name, {}).setdefault(sprite.source, sprite)
+        taught = {**THINGS, **MORE}
+        called = {word for words in taught.values() for word in words}
+        rest = {name: (name,) for name in drawings if name not in taught and name not in called and "," not in name}
+        self._shelves = [
+            (shelf, things)
+            for shelf, names in ((_KNOWN, THINGS), (_MORE, MORE), (_REST, rest))
+            if (things := [_Thing(names[name], drawings[name]) for name in sorted(names) if name in drawings])
+        ]
+        self._photos = [sprite for sprite in sprites.all if not sprite.cut]
+        if not self._shelves or self._shelves[0][0] is not _KNOWN:
             raise ValueError("The data holds none of the things of the first course.")
 
     def picture(self, width: int, height: int, seed: int) -> Composed:
         rng = random.Random(seed)
         kind = rng.random()
-        if _ON_COLOUR <= kind < _EMPTY_PLACE:
+        if kind < _PHOTO and self._photos:
+            return self._photo(rng.choice(self._photos), width, height, rng)
+        if kind < _EMPTY_PLACE:
             place = rng.choice(list(PLACES))
             return Composed(PLACES[place].paint(width, height, rng).image, place_words(place, rng))
-        cut, what = self._thing(rng)
-        side = min(width, height)
-        if kind < _ON_WHITE:
-            image = Image.new("RGB", (width, height), (255, 255, 255))
-        elif kind < _ON_COLOUR:
+        shelf, things = rng.choices(self._shelves, [shelf.share for shelf, _ in self._shelves])[0]
+        made = self._shown(shelf, things, width, height, rng)
+        return in_look(made, rng.choice(list(FILTERS)), rng) if rng.random() < shelf.filtered else made
+
+    def _shown(self, shelf: Shelf, things: list[_Thing], width: int, height: int, rng: random.Random) -> Composed:
+        where, side = rng.random(), min(width, height)
+        shadow = False
+        if where < shelf.white:
+            image, said = Image.new("RGB", (width, height), (255, 255, 255)), ""
+            if rng.random() < _GROUND_SAID:
+                said = rng.choice((" on a white background", ", white background"))
+        elif where < shelf.white + shelf.colour:
             name, colour = rng.choice(list(GROUNDS.items()))
             image = Image.new("RGB", (width, height), near(colour, rng, 6))
-            what += rng.choice((" on a {} background", ", {} background")).format(name)
+            said = rng.choice((" on a {} background", ", {} background")).format(name)
         else:
             place = rng.choice(list(PLACES))
-            scene = PLACES[place].paint(width, height, rng)
-            foot = min(scene.ground + 0.02, 0.98) * height
-            paste(scene.image, cut, width / 2, foot, _SMALL * side, PLACES[place].shadow)
-            return Composed(scene.image, f"{what} {place_words(place, rng)}")
-        paste(image, cut, width / 2, (height + _LARGE * side) / 2, _LARGE * side)
-        return Composed(image, what)
+            image, said = PLACES[place].paint(width, height, rng).image, " " + place_words(place, rng)
+            shadow = PLACES[place].shadow
+        cut, what = self._thing(shelf, things, rng)
+        if rng.random() < shelf.paired:
+            foot = (height + _HALF * side) / 2
+            other, beside = self._thing(shelf, things, rng)
+            paste(image, cut, 0.27 * width, foot, _HALF * side)
+            paste(image, other, 0.73 * width, foot, _HALF * side)
+            words = rng.choice(("{} and {}", "{} and {}", "{} next to {}"))
+            return Composed(image, words.format(what, beside) + said)
+        # As large and in the same place wherever it stands: what is learnt on white holds in front of everything.
+        paste(image, cut, width / 2, (height + _LARGE * side) / 2, _LARGE * side, shadow)
+        return Composed(image, what + said)
 
-    def _thing(self, rng: random.Random) -> tuple[Image.Image, str]:
+    def _thing(self, shelf: Shelf, things: list[_Thing], rng: random.Random) -> tuple[Image.Image, str]:
         """A cut-out and its words: an article, often a colour, and a look unless it is the plain one."""
-        name = rng.choice(self._things)
-        drawings = self._drawings[name]
-        look = PLAIN if PLAIN in drawings and rng.random() < _PLAIN else rng.choice(sorted(drawings))
-        cut, words = self.sprites.picture(drawings[look]), rng.choice(THINGS[name])
-        if rng.random() < _RECOLOURED and (other := recoloured(cut, rng)):
+        thing = rng.choice(things)
+        plain = PLAIN in thing.drawings and rng.random() < shelf.plain
+        look = PLAIN if plain else rng.choice(sorted(thing.drawings))
+        cut, words = self.sprites.picture(thing.drawings[look]), rng.choice(thing.words)
+        if rng.random() < shelf.dyed and (other := recoloured(cut, rng) or painted(cut, rng)):
             cut, colour = other
             words = f"{colour} {words}"
-        elif rng.random() < _COLOUR_SAID and not words.startswith("green") and (own := colour_of(cut)):
+        elif shelf.dyed and rng.random() < _COLOUR_SAID and (own := colour_of(cut)) and own not in words:
             words = f"{own} {words}"
-        words = with_article(words) if rng.random() < 0.8 else words
-        if look == PLAIN and rng.random() < 0.7:
+        words = with_article(words) if rng.random() < 0.85 else words
+        if look == PLAIN and rng.random() < 0.8:
             return cut, words
         return cut, rng.choice(LOOKS[look]).format(words)

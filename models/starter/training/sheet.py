@@ -63,19 +63,26 @@ def draw(
     seed: int = 7,
     batch: int = 8,
     bf16: bool = False,
+    negative: Sequence[str] | None = None,
 ) -> list[Image.Image]:
-    """One picture a prompt; picture k of a seed is the same whatever the batch."""
+    """One picture a prompt, `negative` one for each; picture k of a seed is the same whatever the batch."""
     import torch
 
     pipe.set_progress_bar_config(disable=True)
     kind = pipe.unet.device.type
     images: list[Image.Image] = []
     for start in range(0, len(prompts), batch):
-        some = list(prompts[start : start + batch])
+        some, unwanted = list(prompts[start : start + batch]), negative and list(negative[start : start + batch])
         dice = [torch.Generator().manual_seed(seed + start + k) for k in range(len(some))]
         with torch.no_grad(), torch.autocast(kind, torch.bfloat16, enabled=bf16):
             images += pipe(
-                some, width=width, height=height, num_inference_steps=steps, guidance_scale=guidance, generator=dice
+                some,
+                negative_prompt=unwanted,
+                width=width,
+                height=height,
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                generator=dice,
             ).images
     return images
 

@@ -1,0 +1,143 @@
+"""Looks of light, print and craft: simple enough that a small network can learn them, plain enough to be told apart."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
+
+from models.starter.training.colours import RGB
+from models.starter.training.filters import outlines, without_frame
+
+
+def _lit(image: Image.Image, light: RGB, strength: float) -> Image.Image:
+    """The picture under light of that colour."""
+    return Image.blend(image, ImageChops.multiply(image, Image.new("RGB", image.size, light)), strength)
+
+
+def _vignette(image: Image.Image, reach: float, dark: RGB) -> Image.Image:
+    """Darker the farther from the middle; `reach` is the share of the half diagonal that stays light."""
+    y, x = np.mgrid[-1 : 1 : image.height * 1j, -1 : 1 : image.width * 1j]
+    light = np.clip((1.25 - np.hypot(x, y)) / (1.25 - reach), 0, 1) ** 1.2
+    mask = Image.fromarray((light * 255).astype(np.uint8))
+    return Image.composite(image, Image.new("RGB", image.size, dark), mask)
+
+
+def _grain(image: Image.Image, rng: random.Random, coarse: int) -> Image.Image:
+    """Grey noise of the picture's size, softer the coarser."""
+    dice = np.random.default_rng(rng.randint(0, 1 << 30))
+    small = dice.integers(0, 255, (max(2, image.height // coarse), max(2, image.width // coarse)), np.uint8)
+    return Image.fromarray(small).resize(image.size, Image.Resampling.BICUBIC)
+
+
+def _inked(image: Image.Image) -> Image.Image:
+    """Grey: dark outlines on white."""
+    return without_frame(ImageOps.invert(outlines(image)))
+
+
+def _lines_on(image: Image.Image, line: RGB, ground: RGB) -> Image.Image:
+    ink = ImageOps.invert(without_frame(outlines(image).point([max(0, 255 - int(v * 3.0)) for v in range(256)])))
+    return ImageOps.colorize(ink, ground, line)
+
+
+def golden_hour(image: Image.Image, rng: random.Random) -> Image.Image:
+    warm = _lit(image, (255, 190, 105), 0.85)
+    glow = Image.new("RGB", image.size, (255, 170, 60))
+    return Image.blend(warm, ImageChops.screen(warm, glow), 0.25)
+
+
+def moonlight(image: Image.Image, rng: random.Random) -> Image.Image:
+    return _vignette(_lit(ImageEnhance.Color(image).enhance(0.35), (70, 100, 190), 1.0), 0.5, (8, 12, 40))
+
+
+def misty(image: Image.Image, rng: random.Random) -> Image.Image:
+    return Image.blend(ImageEnhance.Color(image).enhance(0.55), Image.new("RGB", image.size, (222, 228, 232)), 0.5)
+
+
+def stormy(image: Image.Image, rng: random.Random) -> Image.Image:
+    return ImageEnhance.Contrast(_lit(ImageEnhance.Color(image).enhance(0.5), (120, 135, 155), 0.9)).enhance(1.25)
+
+
+def candlelight(image: Image.Image, rng: random.Random) -> Image.Image:
+    return _vignette(_lit(image, (255, 165, 70), 0.9), 0.25, (25, 10, 2))
+
+
+def dreamy(image: Image.Image, rng: random.Random) -> Image.Image:
+    soft = image.filter(ImageFilter.GaussianBlur(image.width / 32))
+    return Image.blend(ImageChops.screen(image, soft), Image.new("RGB", image.size, (250, 205, 235)), 0.35)
+
+
+def noir(image: Image.Image, rng: random.Random) -> Image.Image:
+    grey = ImageOps.autocontrast(ImageOps.grayscale(image), cutoff=4)
+    hard = grey.point([int(255 / (1 + np.exp(-(v - 135) / 22))) for v in range(256)])
+    return _vignette(hard.convert("RGB"), 0.35, (0, 0, 0))
+
+
+def old_master(image: Image.Image, rng: random.Random) -> Image.Image:
+    daubs = image.filter(ImageFilter.ModeFilter(max(3, image.width // 40 | 1)))
+    return _vignette(_lit(daubs, (205, 150, 85), 0.85), 0.3, (22, 12, 6))
+
+
+def charcoal(image: Image.Image, rng: random.Random) -> Image.Image:
+    grey = ImageOps.autocontrast(ImageOps.grayscale(image)).filter(ImageFilter.GaussianBlur(image.width / 90))
+    smudged = Image.blend(grey, _inked(image), 0.5)
+    return Image.blend(smudged, _grain(image, rng, 2), 0.16).convert("RGB")
+
+
+def chalk(image: Image.Image, rng: random.Random) -> Image.Image:
+    return ImageChops.multiply(
+        _lines_on(image, (240, 240, 225), (38, 52, 46)),
+        Image.blend(Image.new("L", image.size, 255), _grain(image, rng, 3), 0.25).convert("RGB"),
+    )
+
+
+def blueprint(image: Image.Image, rng: random.Random) -> Image.Image:
+    return _lines_on(image, (245, 250, 255), (22, 66, 150))
+
+
+def poster(image: Image.Image, rng: random.Random) -> Image.Image:
+    smooth = image.filter(ImageFilter.ModeFilter(max(3, image.width // 24 | 1)))
+    return ImageEnhance.Color(smooth.quantize(6, dither=Image.Dither.NONE).convert("RGB")).enhance(1.3)
+
+
+def risograph(image: Image.Image, rng: random.Random) -> Image.Image:
+    grey = Image.blend(ImageOps.autocontrast(ImageOps.grayscale(image)), _grain(image, rng, 1), 0.12)
+    return ImageOps.colorize(grey, (20, 90, 110), (255, 248, 240), mid=(245, 95, 150))
+
+
+def linocut(image: Image.Image, rng: random.Random) -> Image.Image:
+    grey = ImageOps.autocontrast(ImageOps.grayscale(image)).filter(ImageFilter.ModeFilter(5))
+    inked = ImageChops.multiply(grey.point([0 if v < 120 else 255 for v in range(256)]), _inked(image))
+    return ImageOps.colorize(inked, (28, 26, 24), (240, 228, 205))
+
+
+def stained_glass(image: Image.Image, rng: random.Random) -> Image.Image:
+    panes = image.filter(ImageFilter.ModeFilter(max(5, image.width // 14 | 1))).quantize(10, dither=Image.Dither.NONE)
+    lead = (
+        outlines(panes.convert("RGB"))
+        .filter(ImageFilter.MaxFilter(3))
+        .point([0 if v > 20 else 255 for v in range(256)])
+    )
+    glowing = ImageEnhance.Brightness(ImageEnhance.Color(panes.convert("RGB")).enhance(1.9)).enhance(1.1)
+    return ImageChops.multiply(glowing, without_frame(lead).convert("RGB"))
+
+
+def mosaic(image: Image.Image, rng: random.Random) -> Image.Image:
+    """Tiles of one colour each with pale grout between."""
+    tile = max(4, min(image.size) // 20)
+    wide, high = -(-image.width // tile), -(-image.height // tile)
+    stones = image.resize((wide, high), Image.Resampling.BOX).resize(
+        (wide * tile, high * tile), Image.Resampling.NEAREST
+    )
+    pixels = np.array(stones)[: image.height, : image.width]
+    pixels[::tile] = pixels[:, ::tile] = (226, 222, 212)
+    return Image.fromarray(pixels)
+
+
+def glitch(image: Image.Image, rng: random.Random) -> Image.Image:
+    red, green, blue = image.split()
+    off = max(2, image.width // 24)
+    pixels = np.array(Image.merge("RGB", (ImageChops.offset(red, off, 0), green, ImageChops.offset(blue, -off, 0))))
+    pixels[::3] = (pixels[::3] * 0.6).astype(np.uint8)
+    return Image.fromarray(pixels)
