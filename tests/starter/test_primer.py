@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,9 @@ from models.starter.training.primer import LOOKS, Primer
 from models.starter.training.scenes import PLACES
 from models.starter.training.sprites import Sprites
 from models.starter.training.vocabulary import MORE, THINGS
+from webui.ui import txt2img
+from webui.ui.desk import PLACES as APP_PLACES
+from webui.ui.desk import SUBJECTS
 
 KNOWN = {word for name in ("red apple", "star", "bus") for word in THINGS[name]}
 EMPTY_PLACES = {words for place in PLACES.values() for words in place.words}
@@ -141,3 +145,12 @@ def test_data_without_the_things_is_refused(data: Path) -> None:
     sprites.all = [sprite for sprite in sprites.all if sprite.source not in LOOKS]
     with pytest.raises(ValueError, match="first course"):
         Primer(sprites)
+
+
+@pytest.mark.parametrize("idea", [*txt2img.IDEAS, *(f"{what} {where}" for what in SUBJECTS for where in APP_PLACES)])
+def test_what_the_page_proposes_is_taught(idea: str) -> None:
+    """A newcomer's first taps, "Surprise me" among them, show what the starter can do."""
+    place = max((words for words in EMPTY_PLACES if idea.endswith(" " + words)), key=len)
+    what = re.sub(r"^an? ", "", idea.removesuffix(place).strip())
+    colour = next((colour for colour in HUES if what.startswith(colour + " ")), "")
+    assert what.removeprefix(colour).strip() in {word for words in THINGS.values() for word in words}

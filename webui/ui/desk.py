@@ -34,7 +34,7 @@ SUBJECTS = (
     "a sailing boat",
     "a red car",
     "a birthday cake",
-    "a lighthouse",
+    "a penguin",
     "a green tree",
     "a bicycle",
     "an elephant",
@@ -46,12 +46,12 @@ PLACES = (
     "on the beach at sunset",
     "in the snow",
     "in the city at night",
-    "in a forest",
+    "in the forest",
     "in the mountains",
     "in the desert",
-    "under the stars",
-    "in a field of flowers",
-    "by the sea",
+    "at night under the stars",
+    "in a meadow",
+    "by the seaside",
 )
 TABS: Mapping[Task, str] = {"image_to_image": "image", "inpaint": "inpaint"}
 PICTURE_TYPES = [".png", ".jpg", ".jpeg", ".webp"]

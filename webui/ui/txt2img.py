@@ -10,13 +10,13 @@ from webui.ui.desk import Desk, Plan, build_desk
 KEY = "create"
 IDEAS = (
     "a red apple on the beach at sunset",
-    "a cat next to a tree in the snow",
+    "a fox in the snow",
     "a rocket in the city at night",
     "a yellow house in the mountains",
 )
 STARTER_NOTE = (
-    "Easel starts with a small model of its own, quick anywhere and still rough. "
-    "A bigger one draws what you ask for: the Models tab says where to put it."
+    "Easel starts with a small model of its own: quick anywhere, and at home with everyday things drawn simply. "
+    "A bigger one draws whatever you ask for: the Models tab says where to put it."
 )
 
 

@@ -290,7 +290,7 @@ PLACES: Mapping[str, Place] = {
     "road": Place(_road, ("on the road", "on a country road")),
     "beach": Place(_beach, ("on the beach", "on a sandy beach by the sea", "by the seaside")),
     "sea": Place(_sea, ("on the sea", "in the ocean", "on the water"), shadow=False),
-    "sunset": Place(_sunset, ("at sunset", "by the seaside at sunset", "on a beach at sunset", "by the sea at dusk")),
+    "sunset": Place(_sunset, ("at sunset", "on the beach at sunset", "by the seaside at sunset", "by the sea at dusk")),
     "night": Place(_night, ("at night", "at night under the stars", "under the moon", "in the moonlight")),
     "space": Place(_space, ("in space", "in outer space among the stars", "floating in space"), shadow=False),
     "city night": Place(_city_night, ("in the city at night", "in a city with lights at night")),
