@@ -83,9 +83,9 @@ class TextConfig:
 
 @dataclass(frozen=True)
 class DenoiserConfig:
-    widths: tuple[int, ...] = (96, 192, 288)
-    head_width: int = 48
-    groups: int = 32
+    widths: tuple[int, ...] = (80, 160, 288)
+    head_width: int = 32
+    groups: int = 16
     text: TextConfig = field(default_factory=TextConfig)
     resolutions: tuple[Resolution, ...] = (Resolution(128, 60_000, 512), Resolution(256, 20_000, 256))
     dropped_captions: float = 0.12

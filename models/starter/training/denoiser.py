@@ -37,6 +37,10 @@ FOLDER = "denoiser"
 
 
 def new_unet(config: DenoiserConfig) -> UNet2DConditionModel:
+    """Stable Diffusion's, with one thing more: the words, pooled, join the timestep and scale and shift every layer.
+
+    What is to be seen, its colour and its ground concern the whole picture; cross attention alone learns that slowly.
+    """
     blocks = len(config.widths)
     return UNet2DConditionModel(
         sample_size=32,
@@ -49,6 +53,9 @@ def new_unet(config: DenoiserConfig) -> UNet2DConditionModel:
         cross_attention_dim=config.text.width,
         attention_head_dim=tuple(max(1, width // config.head_width) for width in config.widths),
         norm_num_groups=config.groups,
+        addition_embed_type="text",
+        addition_embed_type_num_heads=config.text.heads,
+        resnet_time_scale_shift="scale_shift",
     )
 
 
