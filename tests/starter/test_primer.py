@@ -97,7 +97,9 @@ def test_of_two_things_the_first_is_on_the_left(primer: Primer) -> None:
             assert blue.argmax() == 2
             assert red.argmax() == 0
             seen += 1
-    assert seen
+            if seen == 2:
+                return
+    pytest.fail("the two were hardly ever seen together")
 
 
 def test_a_colour_is_called_by_its_name() -> None:

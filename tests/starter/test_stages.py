@@ -86,6 +86,16 @@ def test_the_table_of_words_stays_as_it_was_given(trained: tuple[Path, list[floa
     assert torch.equal(table, words.read_table(run))
 
 
+@torch.no_grad()
+def test_plain_attention_says_the_same_as_the_fused_kernel(run: Path) -> None:
+    unet, ids = denoiser.new_unet(DENOISER).eval(), torch.randint(0, 40_000, (3, DENOISER.text.tokens))
+    text = words.text_encoder(DENOISER.text, words.tokenizer(DENOISER.text.tokens), words.read_table(run)).eval()
+    noisy, t = torch.randn(3, 4, 8, 12), torch.tensor([3, 500, 999])
+    fused = unet(noisy, t, text(ids).last_hidden_state).sample
+    denoiser.attend_plainly(unet, text)
+    assert torch.allclose(unet(noisy, t, text(ids).last_hidden_state).sample, fused, atol=1e-5)
+
+
 def test_holes_show_another_picture_only_where_noise_outweighs(run: Path) -> None:
     config: DenoiserConfig = replace(DENOISER, masked=1.0)
     job = denoiser.Training(config, MACHINE, run, None)

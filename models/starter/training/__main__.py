@@ -116,6 +116,7 @@ def _denoiser(arguments: argparse.Namespace) -> None:
     config = DenoiserConfig(
         masked=arguments.masked,
         noisier=arguments.noisier,
+        gamma=arguments.gamma,
         first=arguments.first,
         cache=arguments.cache,
         refresh_every=arguments.refresh_every,
@@ -204,6 +205,8 @@ def _parser() -> argparse.ArgumentParser:
     denoiser.add_argument("--meet-every", type=int, default=1, metavar="STEPS", help=help_meet)
     help_noisier = "timestep t comes as often as t to this power; 2 follows words sooner, at the cost of detail"
     denoiser.add_argument("--noisier", type=float, default=0.0, help=help_noisier)
+    help_gamma = "min-SNR: more gives what has little noise, the detail, more weight"
+    denoiser.add_argument("--gamma", type=float, default=5.0, help=help_gamma)
     help_first = "share of the samples at the last timestep: every sampling begins there, by laying out the picture"
     denoiser.add_argument("--first", type=float, default=0.0, help=help_first)
     denoiser.add_argument("--masked", type=float, default=0.0, help="share of the samples with a hole to fill")

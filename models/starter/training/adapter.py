@@ -19,6 +19,7 @@ from models.starter.training import words
 from models.starter.training.autoencoder import load_autoencoder
 from models.starter.training.compose import Composer
 from models.starter.training.config import AdapterConfig, shares
+from models.starter.training.denoiser import attend_plainly
 from models.starter.training.latents import Cache, Captioned, Maker
 from models.starter.training.loop import (
     Loop,
@@ -50,6 +51,8 @@ class Adapter:
         self.unet.add_adapter(LoraConfig(r=config.rank, lora_alpha=config.rank, target_modules=list(TARGETS)))
         machine.place(self.unet.train())
         self.text.to(machine.device)
+        if machine.device.type == "cpu":
+            attend_plainly(self.unet, self.text)
         self.weights = {name: p for name, p in self.unet.named_parameters() if p.requires_grad}
         self.optimizer = torch.optim.AdamW(self.weights.values(), betas=(0.9, 0.99), weight_decay=0.01)
         self.step = self._restore()

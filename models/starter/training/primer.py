@@ -41,9 +41,9 @@ class Shelf:
     filtered: float
 
 
-_KNOWN = Shelf(share=0.42, white=0.44, colour=0.22, plain=0.65, dyed=0.35, paired=0.06, filtered=0.18)
-_MORE = Shelf(share=0.36, white=0.64, colour=0.16, plain=0.75, dyed=0.10, paired=0.03, filtered=0.08)
-_REST = Shelf(share=0.22, white=0.90, colour=0.10, plain=0.90, dyed=0.0, paired=0.0, filtered=0.0)
+_KNOWN = Shelf(share=0.60, white=0.46, colour=0.22, plain=0.72, dyed=0.32, paired=0.05, filtered=0.14)
+_MORE = Shelf(share=0.30, white=0.68, colour=0.16, plain=0.85, dyed=0.10, paired=0.03, filtered=0.08)
+_REST = Shelf(share=0.10, white=0.90, colour=0.10, plain=0.90, dyed=0.0, paired=0.0, filtered=0.0)
 
 _PHOTO, _EMPTY_PLACE = 0.03, 0.06  # shares of all pictures, one after the other
 _COLOUR_SAID, _GROUND_SAID = 0.5, 0.15
