@@ -118,6 +118,8 @@ def test_export_loads_in_the_ordinary_pipeline(trained: tuple[Path, list[float]]
     assert 100_000 < size < export.LARGEST_FOLDER
     assert (tmp_path / "README.md").read_text() == "stays"
     assert {f.suffix for f in tmp_path.rglob("*") if f.is_file()} <= {".json", ".safetensors", ".md", ".txt"}
+    assert not [f for f in tmp_path.rglob("*.json") if str(run) in f.read_text("utf-8")]
+    assert (tmp_path / "tokenizer" / "tokenizer.json").read_bytes() == (words.TOKENIZER / "tokenizer.json").read_bytes()
     pipe = StableDiffusionPipeline.from_pretrained(tmp_path, dtype=torch.float32)
     assert pipe.scheduler.config.prediction_type == "v_prediction"
     assert pipe.scheduler.config.rescale_betas_zero_snr

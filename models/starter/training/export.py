@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from diffusers import StableDiffusionPipeline
+
+from models.starter.training import words
 
 LARGEST_FILE = 49_500_000  # bytes; larger weights are split, with an index
 LARGEST_FOLDER = 120_000_000
@@ -29,7 +32,9 @@ def export(run: Path, out: Path, tell: Callable[[str], None], dtype: torch.dtype
     Raises ExportFailed when it is too large or draws nothing.
     """
     pipe = load(run / "weights")
+    pipe.tokenizer = words.tokenizer(pipe.tokenizer.model_max_length)  # without what drawing has set in it
     pipe.to("cpu", dtype).save_pretrained(out, safe_serialization=True, max_shard_size=LARGEST_FILE)
+    _forget_where_it_lay(out)
     files = [f for part in _PARTS for f in [out / part, *(out / part).rglob("*")] if f.is_file()]
     total = sum(f.stat().st_size for f in files)
     largest = max(files, key=lambda f: f.stat().st_size)
@@ -40,6 +45,14 @@ def export(run: Path, out: Path, tell: Callable[[str], None], dtype: torch.dtype
     _prove(out)
     tell(f"export: {total / 1e6:.1f} MB in {len(files)} files, the largest {largest.stat().st_size / 1e6:.1f} MB")
     return total
+
+
+def _forget_where_it_lay(folder: Path) -> None:
+    """diffusers writes into each config where it was loaded from."""
+    for file in (folder / "model_index.json", *(folder / part / "config.json" for part in ("unet", "vae"))):
+        config = json.loads(file.read_text("utf-8"))
+        config.pop("_name_or_path", None)
+        file.write_text(json.dumps(config, indent=2) + "\n", "utf-8")
 
 
 def _prove(folder: Path) -> None:
