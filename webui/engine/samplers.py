@@ -10,9 +10,9 @@ from typing import Any
 from webui.core.errors import InvalidRequest
 from webui.core.presets import Presets, Sampler
 
-# Classes whose noise levels are infinite where zero terminal SNR leaves no signal, or which do not know the setting:
-# they begin at the last finite level instead, as they do for a checkpoint without it.
-_trailing = "timestep_spacing"
+# Where Karras et al. 2022, "Elucidating the Design Space", table 1, begin. With zero terminal SNR the first noise level
+# is as good as infinite (4096), and of few steps hardly one would be spent where a picture takes shape.
+_karras_from = 80.0
 
 
 def build_scheduler(presets: Presets, name: str, base: Any) -> Any:
@@ -26,7 +26,11 @@ def build_scheduler(presets: Presets, name: str, base: Any) -> Any:
     import diffusers
 
     cls = getattr(diffusers, sampler.scheduler)
-    return cls(**_settings(cls, sampler, dict(base.config)))
+    settings = _settings(cls, sampler, dict(base.config))
+    made = cls(**settings)
+    if settings.get("use_karras_sigmas") and settings.get("rescale_betas_zero_snr"):
+        made.register_to_config(sigma_max=_karras_from)
+    return made
 
 
 def _settings(cls: Any, sampler: Sampler, base: Mapping[str, Any]) -> dict[str, Any]:
