@@ -21,7 +21,7 @@ from webui.core.settings import Settings  # noqa: E402
 from webui.core.types import GenerationRequest  # noqa: E402
 from webui.jobs.service import Service  # noqa: E402
 
-PROMPT = "a castle"
+PROMPT = "a rainbow in the mountains"
 SEED = 7
 SIDE = 192
 OWNER = "style previews"

@@ -36,13 +36,12 @@ import json, os, sys, time
 import tiny_part
 names = ["DIFFUSERS_DISABLE_REMOTE_CODE", "GRADIO_ANALYTICS_ENABLED", "HF_HUB_DISABLE_TELEMETRY"]
 told = [os.environ[name] for name in names]
-print(json.dumps({"arguments": sys.argv[1:], "cwd": os.getcwd(), "file": __file__, "told": told}))
-sys.stdout.flush()
-if "--sleep" in sys.argv:
-    try:
+try:
+    print(json.dumps({"arguments": sys.argv[1:], "cwd": os.getcwd(), "file": __file__, "told": told}), flush=True)
+    if "--sleep" in sys.argv:
         time.sleep(60)
-    except KeyboardInterrupt:
-        sys.exit(42)
+except KeyboardInterrupt:
+    sys.exit(42)
 sys.exit(7)
 """
 TESTER = """\

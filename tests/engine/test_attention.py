@@ -39,7 +39,7 @@ def test_the_measured_shape_is_that_of_the_unets_first_attention() -> None:
         cross_attention_dim=16,
     )
     assert attention_shape(sd, 64, 48) == (2, 4, 32 * 24, 16)
-    assert attention_shape(_starter(), 16, 16) == (2, 4, 64, 48)
+    assert attention_shape(_starter(), 16, 16) == (2, 5, 64, 32)
 
 
 def _starter() -> Any:

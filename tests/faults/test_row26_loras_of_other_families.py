@@ -98,8 +98,11 @@ def test_row26_the_page_offers_only_those_that_fit(tiny_models: TinyModels, star
         (tmp_path / name).symlink_to(tiny_models.folder / name)
     catalog = Catalog([tmp_path], FAMILIES)
     catalog.refresh()
-    assert catalog.loras_for(catalog.model("starter")) == ()
-    assert {lora.family for lora in catalog.loras_for(catalog.model("checkpoints/tiny-sd"))} == {"sd"}
+    theirs = {file.stem for file in (starter / "loras").glob("*.safetensors")}
+    assert {lora.id for lora in catalog.loras_for(catalog.model("starter"))} == {f"starter/loras/{n}" for n in theirs}
+    fitting = catalog.loras_for(catalog.model("checkpoints/tiny-sd"))
+    assert {lora.family for lora in fitting} == {"sd"}
+    assert not [lora.id for lora in fitting if lora.id.startswith("starter/")]
 
 
 MARKS = [

@@ -152,7 +152,8 @@ def test_data_without_the_things_is_refused(data: Path) -> None:
 @pytest.mark.parametrize("idea", [*txt2img.IDEAS, *(f"{what} {where}" for what in SUBJECTS for where in APP_PLACES)])
 def test_what_the_page_proposes_is_taught(idea: str) -> None:
     """A newcomer's first taps, "Surprise me" among them, show what the starter can do."""
-    place = max((words for words in EMPTY_PLACES if idea.endswith(" " + words)), key=len)
+    grounds = {f"on a {ground} background" for ground in GROUNDS}
+    place = max((words for words in EMPTY_PLACES | grounds if idea.endswith(" " + words)), key=len)
     what = re.sub(r"^an? ", "", idea.removesuffix(place).strip())
     colour = next((colour for colour in HUES if what.startswith(colour + " ")), "")
     assert what.removeprefix(colour).strip() in {word for words in THINGS.values() for word in words}

@@ -9,10 +9,10 @@ from webui.ui.desk import Desk, Plan, build_desk
 
 KEY = "create"
 IDEAS = (
-    "a red apple on the beach at sunset",
-    "a fox in the snow",
-    "a rocket in the city at night",
-    "a yellow house in the mountains",
+    "a rainbow in the mountains",
+    "a strawberry on a light blue background",
+    "a red heart in the city at night",
+    "a green tree in the snow",
 )
 STARTER_NOTE = (
     "Easel starts with a small model of its own: quick anywhere, and at home with everyday things drawn simply. "
