@@ -79,7 +79,13 @@ def start(home: Path, *arguments: str, cwd: Path | None = None, **changes: str) 
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_hear_ctrl_c,
     )
+
+
+def _hear_ctrl_c() -> None:
+    """As a person's shell starts it; from a script's background it would be deaf to Ctrl+C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run(home: Path, *arguments: str, cwd: Path | None = None, **changes: str) -> tuple[int, str, str]:
