@@ -46,6 +46,8 @@ class Adapter:
         self.unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet", dtype=torch.float32)
         self.text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
         self.tokens = words.tokenizer(self.text.config.max_position_embeddings)
+        length = self.text.config.max_position_embeddings
+        self.unsaid = words.token_ids(self.tokens, [""], length)[0].to(machine.device)  # token numbers of no words
         self.unet.requires_grad_(False)
         self.text.requires_grad_(False)
         self.unet.add_adapter(LoraConfig(r=config.rank, lora_alpha=config.rank, target_modules=list(TARGETS)))
@@ -89,11 +91,6 @@ class Adapter:
         finally:
             self.unet.enable_adapters()
         return velocity.float()
-
-    @property
-    def unsaid(self) -> Tensor:
-        """Token numbers (tokens,) of no words at all."""
-        return words.token_ids(self.tokens, [""], self.text.config.max_position_embeddings)[0].to(self.machine.device)
 
     def learn(self, loss: Tensor) -> None:
         self.optimizer.zero_grad(set_to_none=True)
