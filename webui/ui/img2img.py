@@ -57,7 +57,7 @@ def asked_of(service: Service, values: Mapping[str, Any]) -> GenerationRequest:
     """The request of the tab's fields. Raises InvalidRequest without a photo."""
     asked = photo.task_words(photo.image_request(values), service.presets, values.get("task"))
     if not asked.init_image:
-        raise InvalidRequest("There is no photo yet.", "Choose one above, then press Generate.")
+        raise InvalidRequest("There is no photo yet.", "Choose one, then press Generate.", "photo", "Choose a photo")
     return asked
 
 

@@ -201,6 +201,7 @@
     const canvas = h('canvas', { role: 'img', 'aria-label': 'Your photo' });
     const ways = chooser(box, (file) => source.file(file));
     ways.blank = () => sketch(true);
+    on('choose:' + key, ways.choose);
     const say = (value) => { props.value = value; kept(key, name, value); paint(); };
     const caption = h('span.size');
     const shown = h('div.shown', { hidden: true }, canvas, h('div.photobar', {}, caption,

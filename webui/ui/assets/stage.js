@@ -219,10 +219,11 @@
       box.replaceChildren(h('div', {}, h('b', {}, f.message), f.hint ? h('span', {}, ' ' + f.hint) : ''),
         f.fix && canFix(f.fix) ? h('button.btn', { onclick: () => { hide(); applyFix(f.fix); } }, f.fix_label || 'Fix it') : '', iconButton('close', 'Dismiss', hide));
     }
-    const canFix = (fix) => /^(size|model|retry|refresh|count|steps)(:|$)/.test(fix);
+    const canFix = (fix) => /^(size|model|retry|refresh|count|steps|photo)(:|$)/.test(fix);
     function applyFix(fix) {
       const at = fix.indexOf(':'), name = at < 0 ? fix : fix.slice(0, at), argument = at < 0 ? '' : fix.slice(at + 1);
       if (name === 'refresh') { trigger('refresh', {}); return; }
+      if (name === 'photo') { emit('choose:' + key); return; }
       Easel.fill(key, name === 'size' ? { shape: argument } : name === 'model' ? { model: argument } : name === 'count' ? { count: Number(argument) } : name === 'steps' ? { steps: Number(argument) } : {});
       setTimeout(() => document.getElementById(key + '-go')?.click(), 60);
     }
