@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from models.starter.training.config import DenoiserConfig, LoopConfig, Resolution
+from models.starter.training.descent import Descent
 from models.starter.training.loop import (
     Average,
     Loop,
@@ -45,6 +46,7 @@ def test_timesteps_come_as_often_as_asked() -> None:
     assert late.max() == 999
     assert (even >= 900).float().mean().item() == pytest.approx(0.1, abs=0.01)
     assert (late >= 900).float().mean().item() == pytest.approx(1 - 0.9**3, abs=0.01)
+    assert (even[:: len(even) // 10].diff() > 0).all()  # one in each part of the way, whatever the dice say
 
 
 def test_velocity_and_noisy_picture_give_the_picture_back() -> None:
@@ -108,6 +110,49 @@ def test_an_optimizer_goes_on_exactly_where_it_stopped() -> None:
     restore_optimizer(after, named(m=first), kept)
     learn(first, after, 3)
     assert torch.equal(whole.weight, first.weight)
+
+
+def _small_net() -> nn.Module:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.GroupNorm(2, 8), nn.Conv2d(8, 4, 1), nn.Flatten(), nn.Linear(16, 2))
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _descend(net: nn.Module, descent: Descent, steps: int) -> list[float]:
+    for optimizer in descent.optimizers:
+        optimizer.param_groups[0]["lr"] = 0.01
+    x = torch.randn(6, 3, 4, 4, generator=torch.Generator().manual_seed(1)).to(memory_format=torch.channels_last)
+    wanted, losses = torch.tensor([30.0, 1.0]), []
+    for _ in range(steps):
+        descent.clear()
+        loss = (net(x) - wanted).pow(2).mean()
+        loss.backward()
+        descent.step()
+        losses.append(loss.item())
+    return losses
+
+
+def test_every_weight_moves_and_a_matrix_as_far_in_all_directions() -> None:
+    net = _small_net()
+    before = {name: p.detach().clone() for name, p in net.named_parameters()}
+    first = _descend(net, Descent(named(m=net), {"m": net}, fused=False), 1)[0]
+    moved = {name: p.detach() - before[name] for name, p in net.named_parameters()}
+    assert all(step.abs().sum() > 0 for step in moved.values())
+    slope, step = torch.linalg.svdvals(net[4].weight.grad), torch.linalg.svdvals(moved["4.weight"])  # type: ignore[index]
+    assert slope.max() > 8 * slope.min()
+    assert step.max() < 3 * step.min()
+    assert _descend(net, Descent(named(m=net), {"m": net}, fused=False), 150)[-1] < 0.5 * first
+
+
+def test_a_descent_goes_on_exactly_where_it_stopped() -> None:
+    whole, parted = _small_net(), _small_net()
+    _descend(whole, Descent(named(m=whole), {"m": whole}, fused=False), 8)
+    first = Descent(named(m=parted), {"m": parted}, fused=False)
+    _descend(parted, first, 5)
+    second = Descent(named(m=parted), {"m": parted}, fused=False)
+    second.restore(first.tensors())
+    _descend(parted, second, 3)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), parted.parameters(), strict=True))
 
 
 def test_the_average_follows_slowly() -> None:

@@ -102,9 +102,7 @@ def recoloured(picture: Image.Image, rng: random.Random) -> tuple[Image.Image, s
     name = rng.choice(list(HUES))
     turn = HUES[name] - hue
     hsv[..., 0] = (hsv[..., 0].astype(int) + int(turn * 255)) % 256
-    out = Image.fromarray(hsv, "HSV").convert("RGB")
-    out.putalpha(picture.getchannel("A"))
-    return out, name
+    return _back(hsv, picture), name
 
 
 def painted(picture: Image.Image, rng: random.Random) -> tuple[Image.Image, str] | None:
@@ -117,6 +115,11 @@ def painted(picture: Image.Image, rng: random.Random) -> tuple[Image.Image, str]
     mine = hsv[..., 0][vivid].astype(int)
     off = (mine - int(np.median(mine)) + 128) % 256 - 128
     hsv[..., 0][vivid] = (int(HUES[name] * 255) + off // 8) % 256
+    return _back(hsv, picture), name
+
+
+def _back(hsv: np.ndarray, picture: Image.Image) -> Image.Image:
+    """HSV values as a picture with the outline of `picture`."""
     out = Image.fromarray(hsv, "HSV").convert("RGB")
     out.putalpha(picture.getchannel("A"))
-    return out, name
+    return out

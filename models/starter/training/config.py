@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 SHAPES: dict[str, tuple[int, int]] = {"1:1": (1, 1), "3:2": (3, 2), "2:3": (2, 3), "16:9": (16, 9)}
-SHAPE_SHARES: dict[str, float] = {"1:1": 0.55, "3:2": 0.17, "2:3": 0.14, "16:9": 0.14}
+SHAPE_SHARES: dict[str, float] = {"1:1": 0.64, "3:2": 0.14, "2:3": 0.12, "16:9": 0.10}
 _GRID = 16  # pixels; two latent pixels, so that the U-Net's first halving is exact
 
 
@@ -35,7 +35,7 @@ class LoopConfig:
     minutes: float = 0.0  # stop early (and resumable) after so long; 0: no limit
     lr: float = 5e-4
     warmup: int = 200
-    decay_share: float = 0.3  # the last part of the steps in which the rate falls to `final_lr` of itself
+    decay_share: float = 0.5  # the last part of the steps in which the rate falls to `final_lr` of itself
     final_lr: float = 0.03
     ema: float = 0.9995
     meet_every: int = 1  # steps after which the processes of a team become equal again; see denoiser.Training.once

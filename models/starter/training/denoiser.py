@@ -17,6 +17,7 @@ from models.starter.training.autoencoder import FOLDER as AUTOENCODER
 from models.starter.training.autoencoder import load_autoencoder
 from models.starter.training.compose import Composer
 from models.starter.training.config import DenoiserConfig, shares
+from models.starter.training.descent import Descent
 from models.starter.training.latents import Cache, Captioned, Maker
 from models.starter.training.loop import (
     Average,
@@ -26,9 +27,7 @@ from models.starter.training.loop import (
     Team,
     copy_into,
     named,
-    optimizer_tensors,
     read_state,
-    restore_optimizer,
     write_state,
 )
 from models.starter.training.noise import Noise, scheduler
@@ -101,7 +100,7 @@ class Training:
             attend_plainly(self.unet, self.text)
         self.weights = named(unet=self.unet, text=self.text)
         fused = machine.device.type == "cuda" or machine.bf16
-        self.optimizer = torch.optim.AdamW(self.weights.values(), betas=(0.9, 0.99), weight_decay=0.01, fused=fused)
+        self.descent = Descent(self.weights, {"unet": self.unet, "text": self.text}, fused)
         self.average = Average(self.weights, config.loop.ema)
         self.noise = Noise.of(config.gamma, machine.device)
         self.step = self._restore()
@@ -125,7 +124,7 @@ class Training:
         sections, facts = saved
         copy_into(self.weights, sections["live"])
         self.average.restore(sections["average"])
-        restore_optimizer(self.optimizer, self.weights, sections["adam"])
+        self.descent.restore(sections["descent"])
         return int(facts["step"])
 
     def loss(self, batch: Captioned, dice: torch.Generator) -> Tensor:
@@ -174,13 +173,13 @@ class Training:
         cores a meeting takes a fifth of a step's time.
         """
         often = self.config.loop.meet_every
-        self.optimizer.zero_grad(set_to_none=True)
+        self.descent.clear()
         loss = self.loss(batch, dice)
         loss.backward()
         if often == 1:
             self.team.mean(p.grad for p in self.weights.values() if p.grad is not None)
         torch.nn.utils.clip_grad_norm_(self.weights.values(), 1.0)
-        self.optimizer.step()
+        self.descent.step()
         if (step + 1) % often == 0:
             if often > 1:
                 self.meet()
@@ -202,7 +201,7 @@ class Training:
         sections = {
             "live": self.weights,
             "average": self.average.tensors,
-            "adam": optimizer_tensors(self.optimizer, self.weights),
+            "descent": self.descent.tensors(),
         }
         write_state(self.run / FOLDER / "state.safetensors", sections, {"step": step})
 
@@ -264,7 +263,7 @@ def train(
         page(images, PROMPTS).save(run / f"sheet-{side}.png")
 
     try:
-        return Loop("denoiser", loop, config.steps, tell, team).run(job.step, [job.optimizer], once, save)
+        return Loop("denoiser", loop, config.steps, tell, team).run(job.step, job.descent.optimizers, once, save)
     finally:
         maker.close()
 

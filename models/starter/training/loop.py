@@ -141,11 +141,13 @@ class Average:
         return {name.removeprefix(start): t for name, t in self.tensors.items() if name.startswith(start)}
 
 
+MOMENTS = ("exp_avg", "exp_avg_sq", "momentum_buffer")
+
 Sections = Mapping[str, Mapping[str, Tensor]]
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Iterable[str]) -> dict[str, Tensor]:
-    """AdamW's moments by name; `names` are of the parameters of the optimizer's one group, in its order."""
+    """What the optimizer remembers, by name; `names` are of the parameters of its one group, in its order."""
     parameters = optimizer.param_groups[0]["params"]
     return {
         f"{name}|{key}": value
@@ -156,10 +158,11 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Iterable[str]) ->
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, names: Iterable[str], tensors: Mapping[str, Tensor]) -> None:
     for name, parameter in zip(names, optimizer.param_groups[0]["params"], strict=True):
-        state = {key: tensors[f"{name}|{key}"] for key in ("exp_avg", "exp_avg_sq") if f"{name}|{key}" in tensors}
+        state = {key: tensors[f"{name}|{key}"].to(parameter) for key in MOMENTS if f"{name}|{key}" in tensors}
+        if f"{name}|step" in tensors:
+            state["step"] = tensors[f"{name}|step"].float().cpu()
         if state:
-            moved = {key: value.to(parameter) for key, value in state.items()}
-            optimizer.state[parameter] = {"step": tensors[f"{name}|step"].float().cpu(), **moved}
+            optimizer.state[parameter] = state
 
 
 def write_state(path: Path, sections: Sections, facts: Mapping[str, Any]) -> None:

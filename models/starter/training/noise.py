@@ -41,9 +41,13 @@ class Noise:
         return Noise(kept.sqrt(), (1 - kept).sqrt(), weight / weight.mean())
 
     def timesteps(self, count: int, power: float, first: float, dice: torch.Generator) -> Tensor:
-        """int64 (count,): a share `first` is the last timestep; of the rest t comes as often as t to `power`."""
+        """int64 (count,): a share `first` is the last timestep; of the rest t comes as often as t to `power`.
+
+        Spread evenly over the batch, one in each `count`-th (Kingma et al. 2021, "Variational Diffusion Models",
+        appendix I.1): the loss of one batch is then more like that of all.
+        """
         last = len(self.weight) - 1
-        share = torch.rand(count, generator=dice) ** (1 / (1 + power))
+        share = ((torch.arange(count) + torch.rand(count, generator=dice)) / count) ** (1 / (1 + power))
         some = (share * (last + 1)).long().clamp_max(last)
         begins = torch.rand(count, generator=dice) < first
         return torch.where(begins, last, some).to(self.weight.device)

@@ -41,11 +41,11 @@ class Shelf:
     filtered: float
 
 
-_KNOWN = Shelf(share=0.60, white=0.46, colour=0.22, plain=0.72, dyed=0.32, paired=0.05, filtered=0.14)
-_MORE = Shelf(share=0.30, white=0.68, colour=0.16, plain=0.85, dyed=0.10, paired=0.03, filtered=0.08)
-_REST = Shelf(share=0.10, white=0.90, colour=0.10, plain=0.90, dyed=0.0, paired=0.0, filtered=0.0)
+_KNOWN = Shelf(share=0.52, white=0.46, colour=0.22, plain=0.72, dyed=0.26, paired=0.05, filtered=0.14)
+_MORE = Shelf(share=0.31, white=0.68, colour=0.16, plain=0.85, dyed=0.10, paired=0.03, filtered=0.08)
+_REST = Shelf(share=0.17, white=0.90, colour=0.10, plain=0.90, dyed=0.0, paired=0.0, filtered=0.0)
 
-_PHOTO, _EMPTY_PLACE = 0.03, 0.06  # shares of all pictures, one after the other
+_PHOTO, _EMPTY_PLACE = 0.02, 0.08  # shares of all pictures, one after the other
 _COLOUR_SAID, _GROUND_SAID = 0.5, 0.15
 _LARGE, _HALF = 0.88, 0.5  # sides of a thing alone and of one of two, in shares of the shorter side of the picture
 
