@@ -135,21 +135,21 @@ def _descend(net: nn.Module, descent: Descent, steps: int) -> list[float]:
 def test_every_weight_moves_and_a_matrix_as_far_in_all_directions() -> None:
     net = _small_net()
     before = {name: p.detach().clone() for name, p in net.named_parameters()}
-    first = _descend(net, Descent(named(m=net), {"m": net}, fused=False), 1)[0]
+    first = _descend(net, Descent({"m": net}, fused=False), 1)[0]
     moved = {name: p.detach() - before[name] for name, p in net.named_parameters()}
     assert all(step.abs().sum() > 0 for step in moved.values())
     slope, step = torch.linalg.svdvals(net[4].weight.grad), torch.linalg.svdvals(moved["4.weight"])  # type: ignore[index]
     assert slope.max() > 8 * slope.min()
     assert step.max() < 3 * step.min()
-    assert _descend(net, Descent(named(m=net), {"m": net}, fused=False), 150)[-1] < 0.5 * first
+    assert _descend(net, Descent({"m": net}, fused=False), 150)[-1] < 0.5 * first
 
 
 def test_a_descent_goes_on_exactly_where_it_stopped() -> None:
     whole, parted = _small_net(), _small_net()
-    _descend(whole, Descent(named(m=whole), {"m": whole}, fused=False), 8)
-    first = Descent(named(m=parted), {"m": parted}, fused=False)
+    _descend(whole, Descent({"m": whole}, fused=False), 8)
+    first = Descent({"m": parted}, fused=False)
     _descend(parted, first, 5)
-    second = Descent(named(m=parted), {"m": parted}, fused=False)
+    second = Descent({"m": parted}, fused=False)
     second.restore(first.tensors())
     _descend(parted, second, 3)
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), parted.parameters(), strict=True))

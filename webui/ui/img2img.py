@@ -10,7 +10,6 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from webui.core.errors import InvalidRequest
 from webui.core.types import GenerationRequest
 from webui.jobs.service import Service
 from webui.ui import components, photo
@@ -56,8 +55,7 @@ def build_tab(service: Service) -> Desk:
 def asked_of(service: Service, values: Mapping[str, Any]) -> GenerationRequest:
     """The request of the tab's fields. Raises InvalidRequest without a photo."""
     asked = photo.task_words(photo.image_request(values), service.presets, values.get("task"))
-    if not asked.init_image:
-        raise InvalidRequest("There is no photo yet.", "Choose one, then press Generate.", "photo", "Choose a photo")
+    photo.require_photo(asked, then="press Generate")
     return asked
 
 

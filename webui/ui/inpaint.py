@@ -66,9 +66,7 @@ def build_tab(service: Service) -> Desk:
 def asked_of(service: Service, values: Mapping[str, Any]) -> GenerationRequest:
     """The request of the tab's fields. Raises InvalidRequest without a photo, or with nothing to change."""
     asked = photo.task_words(photo.inpaint_request(values), service.presets, values.get("task"))
-    if not asked.init_image:
-        hint = "Choose one, then paint over what should change."
-        raise InvalidRequest("There is no photo yet.", hint, "photo", "Choose a photo")
+    photo.require_photo(asked, then="paint over what should change")
     if not asked.mask_image and not (asked.inpaint and any(asked.inpaint.extend)):
         raise InvalidRequest("Nothing is painted yet.", "Paint over what should change, or extend the photo.")
     return asked

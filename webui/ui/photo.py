@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from webui.core.errors import InvalidRequest
 from webui.core.presets import Presets
 from webui.core.tasks import TaskPreset
 from webui.core.types import GenerationRequest, Inpainting
@@ -57,6 +58,12 @@ def task_words(request: GenerationRequest, presets: Presets, chosen: Any) -> Gen
         return request
     worded = task.request(request.prompt, request.init_image or "", base=request)
     return replace(request, prompt=worded.prompt, negative_prompt=worded.negative_prompt)
+
+
+def require_photo(asked: GenerationRequest, then: str) -> None:
+    """Raises InvalidRequest, with a button that chooses a photo, when there is none; `then` is what comes after."""
+    if not asked.init_image:
+        raise InvalidRequest("There is no photo yet.", f"Choose one, then {then}.", "photo", "Choose a photo")
 
 
 def image_request(values: Mapping[str, Any]) -> GenerationRequest:

@@ -45,8 +45,8 @@ class Adapter:
         self.config, self.machine, self._state = config, machine, state
         self.unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet", dtype=torch.float32)
         self.text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
-        self.tokens = words.tokenizer(self.text.config.max_position_embeddings)
         length = self.text.config.max_position_embeddings
+        self.tokens = words.tokenizer(length)
         self.unsaid = words.token_ids(self.tokens, [""], length)[0].to(machine.device)  # token numbers of no words
         self.unet.requires_grad_(False)
         self.text.requires_grad_(False)

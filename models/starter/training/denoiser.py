@@ -100,7 +100,7 @@ class Training:
             attend_plainly(self.unet, self.text)
         self.weights = named(unet=self.unet, text=self.text)
         fused = machine.device.type == "cuda" or machine.bf16
-        self.descent = Descent(self.weights, {"unet": self.unet, "text": self.text}, fused)
+        self.descent = Descent({"unet": self.unet, "text": self.text}, fused)
         self.average = Average(self.weights, config.loop.ema)
         self.noise = Noise.of(config.gamma, machine.device)
         self.step = self._restore()

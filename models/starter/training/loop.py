@@ -141,8 +141,6 @@ class Average:
         return {name.removeprefix(start): t for name, t in self.tensors.items() if name.startswith(start)}
 
 
-MOMENTS = ("exp_avg", "exp_avg_sq", "momentum_buffer")
-
 Sections = Mapping[str, Mapping[str, Tensor]]
 
 
@@ -157,12 +155,17 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Iterable[str]) ->
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, names: Iterable[str], tensors: Mapping[str, Tensor]) -> None:
+    """The other way: what `optimizer_tensors` gave, back into an optimizer of the same kind."""
+    kept: dict[str, dict[str, Tensor]] = {}
+    for label, tensor in tensors.items():
+        name, key = label.split("|")
+        kept.setdefault(name, {})[key] = tensor
     for name, parameter in zip(names, optimizer.param_groups[0]["params"], strict=True):
-        state = {key: tensors[f"{name}|{key}"].to(parameter) for key in MOMENTS if f"{name}|{key}" in tensors}
-        if f"{name}|step" in tensors:
-            state["step"] = tensors[f"{name}|step"].float().cpu()
-        if state:
-            optimizer.state[parameter] = state
+        if name in kept:
+            optimizer.state[parameter] = {
+                key: tensor.float().cpu() if key == "step" else tensor.to(parameter)
+                for key, tensor in kept[name].items()
+            }
 
 
 def write_state(path: Path, sections: Sections, facts: Mapping[str, Any]) -> None:

@@ -34,8 +34,7 @@
     const help = h('p.sr', { id: key + '-canvas-help' }, 'Arrow keys move the brush, Enter lowers and lifts it, B brush, E eraser, brackets change its size, Control Z undoes, plus and minus zoom.');
     const canvas = h('section.maskcanvas', { 'aria-label': paints ? 'Colour sketch' : 'Photo and mask', 'data-state': 'empty', 'data-mode': mode });
     const view = new Easel.View(pane, () => content(), (scale, x, y) => place(scale, x, y));
-    const ways = paints ? {} : photos.chooser(canvas, (file) => source.file(file));
-    if (!paints) on('choose:' + key, ways.choose);
+    const ways = paints ? {} : photos.chooser(canvas, key, (file) => source.file(file));
     const maskInput = h('input.sr', { type: 'file', accept: 'image/*', tabindex: '-1', 'aria-label': 'Mask from a file', 'data-input': 'mask' });
     const empty = photos.well(props.title || 'Change a part of a photo', props.text || '', ways);
 

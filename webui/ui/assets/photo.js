@@ -91,12 +91,14 @@
     }, true);
   }
 
-  /** The two hidden inputs of the system: {choose(), snap()}; `host` keeps them. */
-  function chooser(host, take, label = 'Photo') {
-    const input = (extra) => { const node = h('input', { type: 'file', accept: ACCEPT, class: 'sr', tabindex: '-1', 'aria-label': label, ...extra });
+  /** The two hidden inputs of the system: {choose(), snap()}; `host` keeps them. Whoever asks for a photo of the desk `key` opens the first. */
+  function chooser(host, key, take) {
+    const input = (extra) => { const node = h('input', { type: 'file', accept: ACCEPT, class: 'sr', tabindex: '-1', 'aria-label': 'Photo', ...extra });
       node.onchange = () => { const file = node.files[0]; if (file) take(file); node.value = ''; }; host.append(node); return node; };
-    const any = input({ 'data-input': 'file' }), camera = input({ capture: 'environment', accept: 'image/*', 'data-input': 'camera', 'aria-label': label + ' from the camera' });
-    return { choose: () => any.click(), snap: () => camera.click() };
+    const any = input({ 'data-input': 'file' }), camera = input({ capture: 'environment', accept: 'image/*', 'data-input': 'camera', 'aria-label': 'Photo from the camera' });
+    const ways = { choose: () => any.click(), snap: () => camera.click() };
+    on('choose:' + key, ways.choose);
+    return ways;
   }
 
   /** The empty place that asks for a photo. */
@@ -199,9 +201,8 @@
     const key = props.desk, name = props.name, tell = teller();
     const box = h('section.photo', { 'aria-label': 'Photo', 'data-state': 'empty' });
     const canvas = h('canvas', { role: 'img', 'aria-label': 'Your photo' });
-    const ways = chooser(box, (file) => source.file(file));
+    const ways = chooser(box, key, (file) => source.file(file));
     ways.blank = () => sketch(true);
-    on('choose:' + key, ways.choose);
     const say = (value) => { props.value = value; kept(key, name, value); paint(); };
     const caption = h('span.size');
     const shown = h('div.shown', { hidden: true }, canvas, h('div.photobar', {}, caption,
