@@ -13,11 +13,11 @@ from PIL import Image
 from models.starter.training.colours import GROUNDS, HUES, colour_of, painted, recoloured
 from models.starter.training.compose import Composed
 from models.starter.training.looks import LOOKS as FILTERS
-from models.starter.training.looks import card_prompts
+from models.starter.training.looks import card_negatives, card_prompts, untaught_prompts
 from models.starter.training.primer import LOOKS, Primer
 from models.starter.training.scenes import PLACES
 from models.starter.training.sprites import Sprites
-from models.starter.training.vocabulary import MORE, THINGS
+from models.starter.training.vocabulary import ASIDES, IDLE, MORE, THINGS
 from webui.ui import txt2img
 from webui.ui.desk import PLACES as APP_PLACES
 from webui.ui.desk import SUBJECTS
@@ -25,6 +25,7 @@ from webui.ui.desk import SUBJECTS
 KNOWN = {word for name in ("red apple", "star", "bus") for word in THINGS[name]}
 EMPTY_PLACES = {words for place in PLACES.values() for words in place.words}
 PHOTO = {"green field", "a green field"}
+KEPT_OUT = set(card_negatives())
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +39,21 @@ def made(primer: Primer) -> list[Composed]:
 
 
 def _plain(caption: str) -> bool:
-    """Whether a caption speaks of one thing on white and of nothing else."""
+    """Whether a caption speaks of one thing on white and of nothing that shows beside it."""
+    if caption in KEPT_OUT or _filtered(caption):
+        return False
+    caption = _without_asides(caption)
     unsaid = (" and ", " next to ", "background", *EMPTY_PLACES, *PHOTO)
-    return not any(part in caption for part in unsaid) and not _filtered(caption)
+    return not any(part in caption for part in unsaid)
+
+
+def _without_asides(caption: str) -> str:
+    """The caption without the words around it that change nothing; once, since the primer adds them once."""
+    ways = [way.split("{}") for way in (*ASIDES, *untaught_prompts())]
+    for before, after in sorted(ways, key=lambda way: -len("".join(way))):
+        if caption.startswith(before) and caption.endswith(after):
+            return caption.removeprefix(before).removesuffix(after)
+    return caption
 
 
 def _filtered(caption: str) -> bool:
@@ -59,7 +72,7 @@ def test_captions_name_the_thing_or_the_place(made: list[Composed]) -> None:
     seen = set()
     for picture in made:
         named = {thing for thing in KNOWN if thing in picture.caption}
-        assert named or picture.caption in EMPTY_PLACES | PHOTO or _filtered(picture.caption)
+        assert named or picture.caption in EMPTY_PLACES | PHOTO | KEPT_OUT or _filtered(picture.caption)
         seen |= named
     assert seen == KNOWN
 
@@ -69,8 +82,9 @@ def test_a_ground_has_the_colour_that_is_said(made: list[Composed]) -> None:
     seen = 0
     grounds = {**GROUNDS, "white": (255, 255, 255)}
     for picture in made:
-        if picture.caption.endswith(" background") and not _filtered(picture.caption):
-            name = max((n for n in grounds if f"{n} background" in picture.caption), key=len)
+        caption = _without_asides(picture.caption)
+        if caption.endswith(" background") and not _filtered(picture.caption) and picture.caption not in KEPT_OUT:
+            name = max((n for n in grounds if f"{n} background" in caption), key=len)
             assert np.abs(np.asarray(picture.image, int)[0, 0] - grounds[name]).max() <= 7
             seen += 1
     assert seen > 20
@@ -100,6 +114,25 @@ def test_of_two_things_the_first_is_on_the_left(primer: Primer) -> None:
             if seen == 2:
                 return
     pytest.fail("the two were hardly ever seen together")
+
+
+def test_words_that_change_nothing_change_nothing(made: list[Composed]) -> None:
+    """How people ask, and the words of cards whose look is not taught, come with the same pictures as bare names."""
+    plain = [picture for picture in made if _plain(picture.caption)]
+    asides = [picture for picture in plain if _without_asides(picture.caption) != picture.caption]
+    idle = [picture for picture in plain if any(f"{word} " in picture.caption for word in IDLE)]
+    assert asides
+    assert idle
+    boxes = {_inked(picture.image) for picture in plain if picture not in asides and picture not in idle}
+    assert {_inked(picture.image) for picture in (*asides, *idle)} <= boxes
+
+
+def test_what_cards_keep_out_says_nothing_of_the_picture(primer: Primer) -> None:
+    """So a card's negative prompt, unless it names what is known, pulls a picture nowhere."""
+    pictures = [made.image for seed in range(1500) if (made := primer.picture(16, 16, seed)).caption in KEPT_OUT]
+    assert 10 < len(pictures) < 60
+    corners = {picture.getpixel((0, 0)) for picture in pictures}
+    assert len(corners) > 3
 
 
 def test_a_colour_is_called_by_its_name() -> None:

@@ -47,7 +47,7 @@ class Adapter:
         self.text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
         length = self.text.config.max_position_embeddings
         self.tokens = words.tokenizer(length)
-        self.unsaid = words.token_ids(self.tokens, [""], length)[0].to(machine.device)  # token numbers of no words
+        self.unsaid = words.unsaid(self.tokens, length).to(machine.device)
         self.unet.requires_grad_(False)
         self.text.requires_grad_(False)
         self.unet.add_adapter(LoraConfig(r=config.rank, lora_alpha=config.rank, target_modules=list(TARGETS)))

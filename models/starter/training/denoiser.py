@@ -104,7 +104,7 @@ class Training:
         self.average = Average(self.weights, config.loop.ema)
         self.noise = Noise.of(config.gamma, machine.device)
         self.step = self._restore()
-        self._empty = words.token_ids(self.tokens, [""], config.text.tokens)[0].to(machine.device)
+        self._unsaid = words.unsaid(self.tokens, config.text.tokens).to(machine.device)
         self._velocity = machine.fast(_Velocity(self.unet, self.text))
 
     def _networks(self, start: Path | None) -> tuple[UNet2DConditionModel, CLIPTextModel]:
@@ -131,7 +131,7 @@ class Training:
         """Weighted mean square error of the velocity, with some captions dropped (Ho & Salimans 2022)."""
         x, count = batch.latents.contiguous(memory_format=torch.channels_last), len(batch.latents)
         dropped = self._chance(count, self.config.dropped_captions, dice)
-        ids = torch.where(dropped[:, None], self._empty, batch.ids)
+        ids = torch.where(dropped[:, None], self._unsaid, batch.ids)
         t = self.noise.timesteps(count, self.config.noisier, self.config.first, dice)
         noise = torch.randn(x.shape, generator=dice).to(x.device)
         noisy = self.noise.noisy(x, noise, t)

@@ -47,7 +47,7 @@ def neon(image: Image.Image, rng: random.Random) -> Image.Image:
     )
     edges[:3] = edges[-3:] = 0
     edges[:, :3] = edges[:, -3:] = 0
-    hue = np.array(colorsys.hsv_to_rgb(rng.random(), 0.85, 1.0), np.float32)
+    hue = np.array(colorsys.hsv_to_rgb(0.87, 0.85, 1.0), np.float32)
     line = Image.fromarray(np.clip(edges.max(-1, keepdims=True) * 2.4 * hue, 0, 255).astype(np.uint8))
     glow = ImageEnhance.Brightness(line.filter(ImageFilter.GaussianBlur(image.width / 40))).enhance(1.7)
     return ImageChops.add(ImageChops.add(line, glow), Image.new("RGB", image.size, (10, 8, 22)))

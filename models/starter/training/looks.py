@@ -31,10 +31,27 @@ class Look:
 
 
 @cache
+def _cards() -> tuple[Mapping[str, str], ...]:
+    return tuple(card for file in sorted(STYLES.glob("*.json")) for card in json.loads(file.read_text("utf-8")))
+
+
+@cache
 def card_prompts() -> Mapping[str, str]:
     """Name of a style card -> its prompt, with {} for what is seen."""
-    cards = [card for file in sorted(STYLES.glob("*.json")) for card in json.loads(file.read_text("utf-8"))]
-    return {card["name"]: card["prompt"].lower().replace("{prompt}", "{}") for card in cards}
+    return {card["name"]: card["prompt"].lower().replace("{prompt}", "{}") for card in _cards()}
+
+
+@cache
+def untaught_prompts() -> tuple[str, ...]:
+    """The prompts of the cards whose look is not among LOOKS."""
+    taught = {look.card for look in LOOKS.values()}
+    return tuple(prompt for card, prompt in card_prompts().items() if card not in taught)
+
+
+@cache
+def card_negatives() -> tuple[str, ...]:
+    """What style cards keep out of a picture."""
+    return tuple(card["negative_prompt"].lower() for card in _cards() if card["negative_prompt"])
 
 
 LOOKS: Mapping[str, Look] = {
@@ -73,5 +90,10 @@ LOOKS: Mapping[str, Look] = {
     "linocut": Look(tints.linocut, ("linocut print of {}", "woodcut print of {}", "{}, linocut"), "Linocut"),
     "stained glass": Look(tints.stained_glass, ("stained glass window of {}", "{}, stained glass"), "Stained glass"),
     "mosaic": Look(tints.mosaic, ("mosaic of {}", "{}, mosaic of small tiles"), "Mosaic"),
+    "photo": Look(tints.photo, ("photo of {}", "a photo of {}", "{}, photo"), "Photo"),
+    "portrait photo": Look(tints.portrait, ("portrait photo of {}", "{}, soft window light"), "Portrait photo"),
+    "film still": Look(tints.film_still, ("film still of {}", "{}, movie scene"), "Film still"),
+    "macro": Look(tints.macro, ("macro photo of {}", "close-up of {}", "{}, extreme close-up"), "Macro"),
+    "product shot": Look(tints.product_shot, ("studio photo of {}", "{}, softbox light"), "Product shot"),
     "glitch": Look(tints.glitch, ("glitch art of {}", "{}, glitch, split color channels"), "Glitch"),
 }

@@ -15,9 +15,10 @@ from PIL import Image
 from models.starter.training.colours import GROUNDS, colour_of, near, painted, recoloured
 from models.starter.training.compose import Composed, Composer, in_look, paste, place_words, with_article
 from models.starter.training.looks import LOOKS as FILTERS
+from models.starter.training.looks import card_negatives, untaught_prompts
 from models.starter.training.scenes import PLACES
 from models.starter.training.sprites import Sprite, Sprites
-from models.starter.training.vocabulary import MORE, THINGS
+from models.starter.training.vocabulary import ASIDES, IDLE, MORE, THINGS
 
 # The three looks of one set of drawings, and what captions call them. A caption without a look means the first.
 LOOKS: Mapping[str, tuple[str, ...]] = {
@@ -41,12 +42,16 @@ class Shelf:
     filtered: float
 
 
-_KNOWN = Shelf(share=0.52, white=0.46, colour=0.22, plain=0.72, dyed=0.26, paired=0.05, filtered=0.14)
-_MORE = Shelf(share=0.31, white=0.68, colour=0.16, plain=0.85, dyed=0.10, paired=0.03, filtered=0.08)
-_REST = Shelf(share=0.17, white=0.90, colour=0.10, plain=0.90, dyed=0.0, paired=0.0, filtered=0.0)
+_KNOWN = Shelf(share=0.60, white=0.44, colour=0.18, plain=0.72, dyed=0.24, paired=0.18, filtered=0.14)
+_MORE = Shelf(share=0.28, white=0.68, colour=0.16, plain=0.85, dyed=0.10, paired=0.06, filtered=0.08)
+_REST = Shelf(share=0.12, white=0.90, colour=0.10, plain=0.90, dyed=0.0, paired=0.0, filtered=0.0)
 
-_PHOTO, _EMPTY_PLACE = 0.02, 0.08  # shares of all pictures, one after the other
+_PHOTO, _EMPTY_PLACE = 0.02, 0.10  # shares of all pictures, one after the other
 _COLOUR_SAID, _GROUND_SAID = 0.5, 0.15
+# Shares of pictures with things whose captions have words that change nothing, and of all pictures that are called
+# what a card keeps out: a negative prompt that says nothing of the picture pulls it nowhere.
+_ASIDE, _IDLE, _UNTAUGHT, _KEPT_OUT = 0.07, 0.10, 0.06, 0.02
+_OTHER_ARTICLE = ("the", "my", "one")
 _LARGE, _HALF = 0.88, 0.5  # sides of a thing alone and of one of two, in shares of the shorter side of the picture
 
 
@@ -79,6 +84,10 @@ class Primer(Composer):
 
     def picture(self, width: int, height: int, seed: int) -> Composed:
         rng = random.Random(seed)
+        made = self._seen(width, height, rng)
+        return Composed(made.image, rng.choice(card_negatives())) if rng.random() < _KEPT_OUT else made
+
+    def _seen(self, width: int, height: int, rng: random.Random) -> Composed:
         kind = rng.random()
         if kind < _PHOTO and self._photos:
             return self._photo(rng.choice(self._photos), width, height, rng)
@@ -87,7 +96,9 @@ class Primer(Composer):
             return Composed(PLACES[place].paint(width, height, rng).image, place_words(place, rng))
         shelf, things = rng.choices(self._shelves, [shelf.share for shelf, _ in self._shelves])[0]
         made = self._shown(shelf, things, width, height, rng)
-        return in_look(made, rng.choice(list(FILTERS)), rng) if rng.random() < shelf.filtered else made
+        if rng.random() < shelf.filtered:
+            return in_look(made, rng.choice(list(FILTERS)), rng)
+        return Composed(made.image, _with_an_aside(made.caption, rng))
 
     def _shown(self, shelf: Shelf, things: list[_Thing], width: int, height: int, rng: random.Random) -> Composed:
         where, side = rng.random(), min(width, height)
@@ -127,7 +138,24 @@ class Primer(Composer):
             words = f"{colour} {words}"
         elif shelf.dyed and rng.random() < _COLOUR_SAID and (own := colour_of(cut)) and own not in words:
             words = f"{own} {words}"
-        words = with_article(words) if rng.random() < 0.85 else words
+        if rng.random() < _IDLE:
+            words = f"{rng.choice(IDLE)} {words}"
+        words = _with_some_article(words, rng)
         if look == PLAIN and rng.random() < 0.8:
             return cut, words
         return cut, rng.choice(LOOKS[look]).format(words)
+
+
+def _with_some_article(words: str, rng: random.Random) -> str:
+    kind = rng.random()
+    if kind < 0.80:
+        return with_article(words)
+    return words if kind < 0.92 else f"{rng.choice(_OTHER_ARTICLE)} {words}"
+
+
+def _with_an_aside(caption: str, rng: random.Random) -> str:
+    """Now and then as people ask, and with the words of cards whose look is not taught: the picture stays the same."""
+    kind = rng.random()
+    if kind < _ASIDE:
+        return rng.choice(ASIDES).format(caption)
+    return rng.choice(untaught_prompts()).replace("{}", caption) if kind < _ASIDE + _UNTAUGHT else caption

@@ -7,7 +7,7 @@ import random
 import numpy as np
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 
-from models.starter.training.colours import RGB
+from models.starter.training.colours import RGB, gradient
 from models.starter.training.filters import outlines, without_frame
 
 
@@ -133,6 +133,39 @@ def mosaic(image: Image.Image, rng: random.Random) -> Image.Image:
     pixels = np.array(stones)[: image.height, : image.width]
     pixels[::tile] = pixels[:, ::tile] = (226, 222, 212)
     return Image.fromarray(pixels)
+
+
+def photo(image: Image.Image, rng: random.Random) -> Image.Image:
+    """Daylight from the left."""
+    light = gradient(image.height, image.width, [(255, 253, 246), (188, 194, 206)]).rotate(90, expand=True)
+    lit = ImageChops.multiply(image, light)
+    return ImageEnhance.Contrast(ImageEnhance.Color(lit).enhance(0.85)).enhance(1.08)
+
+
+def portrait(image: Image.Image, rng: random.Random) -> Image.Image:
+    return _vignette(_lit(image, (255, 232, 208), 0.8), 0.4, (96, 72, 58))
+
+
+def film_still(image: Image.Image, rng: random.Random) -> Image.Image:
+    """Teal shadows, warm lights, and the bars of a wide screen."""
+    graded = ImageOps.colorize(ImageOps.grayscale(image), (8, 42, 56), (250, 236, 208), mid=(122, 124, 116))
+    still = ImageEnhance.Contrast(Image.blend(image, graded, 0.6)).enhance(1.1)
+    bar = round(0.09 * image.height)
+    still.paste((0, 0, 0), (0, 0, image.width, bar))
+    still.paste((0, 0, 0), (0, image.height - bar, image.width, image.height))
+    return still
+
+
+def macro(image: Image.Image, rng: random.Random) -> Image.Image:
+    """Twice as near."""
+    x, y = image.width / 4, image.height / 4
+    near = image.resize(image.size, Image.Resampling.LANCZOS, box=(x, y, 3 * x, 3 * y))
+    return _vignette(near, 0.75, (40, 44, 40))
+
+
+def product_shot(image: Image.Image, rng: random.Random) -> Image.Image:
+    backdrop = gradient(image.width, image.height, [(246, 247, 250), (226, 228, 234), (196, 199, 208)])
+    return ImageEnhance.Contrast(ImageChops.multiply(image, backdrop)).enhance(1.12)
 
 
 def glitch(image: Image.Image, rng: random.Random) -> Image.Image:

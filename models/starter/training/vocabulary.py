@@ -197,3 +197,18 @@ MORE: Mapping[str, tuple[str, ...]] = {
     }.items()
     if name not in THINGS
 }
+
+# What people say beside it and what a small model cannot show: before the thing, and around all of it.
+IDLE: tuple[str, ...] = ("cute", "beautiful", "nice", "pretty", "funny", "happy", "little", "small", "big", "old", "cool")
+ASIDES: tuple[str, ...] = (
+    "a picture of {}",
+    "an image of {}",
+    "a drawing of {}",
+    "draw {}",
+    "{} please",
+    "{}.",
+    "{}, highly detailed",
+    "{}, best quality",
+    "{}, masterpiece, best quality, 4k",
+    "{}, beautiful, high quality",
+)

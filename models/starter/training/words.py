@@ -27,6 +27,11 @@ def token_ids(tokens: CLIPTokenizer, texts: Sequence[str], length: int) -> Tenso
     return tokens(list(texts), **kwargs).input_ids
 
 
+def unsaid(tokens: CLIPTokenizer, length: int) -> Tensor:
+    """int64 (length,): the token numbers of no words."""
+    return token_ids(tokens, [""], length)[0]
+
+
 def text_encoder(config: TextConfig, tokens: CLIPTokenizer, table: Tensor | None) -> CLIPTextModel:
     """A new text encoder. With a table its token embeddings are that and stay so."""
     model = CLIPTextModel(
