@@ -199,7 +199,7 @@ MORE: Mapping[str, tuple[str, ...]] = {
 }
 
 # What people say beside it and what a small model cannot show: before the thing, and around all of it.
-IDLE: tuple[str, ...] = ("cute", "beautiful", "nice", "pretty", "funny", "happy", "little", "small", "big", "old", "cool")
+IDLE: tuple[str, ...] = ("cute", "beautiful", "nice", "pretty", "funny", "happy", "little", "small", "big", "old")
 ASIDES: tuple[str, ...] = (
     "a picture of {}",
     "an image of {}",
