@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -159,3 +160,19 @@ def test_the_models_own_negative_prompt_speaks_where_none_is_given() -> None:
     card = replace(SMALL, defaults=replace(SMALL.defaults, negative_prompt="blurry"))
     assert settled(card).negative_prompt == "blurry"
     assert settled(card, negative_prompt="rain").negative_prompt == "rain"
+
+
+def test_a_photo_is_redrawn_with_as_many_pixels_as_the_model_wants_for_it() -> None:
+    tiny = replace(SMALL, defaults=Defaults(128, 128, 12, 4.0, "DDIM", 64, 512, photo_side=256))
+
+    def size(**asked: Any) -> tuple[int, int]:
+        recipe, _ = settle(GenerationRequest("a cat", **asked), tiny, LORAS, presets(), random.Random(0), (600, 400))
+        return recipe.width, recipe.height
+
+    assert size() == (128, 128)
+    width, height = size(init_image="p")
+    assert abs(width * height / 256**2 - 1) < 0.1 and width > height
+    assert size(init_image="p", resize="crop", shape="Square") == (256, 256)
+    width, height = size(init_image="p", mask_image="m")
+    assert abs(width * height / 128**2 - 1) < 0.1
+    assert size(init_image="p", width=192, height=128) == (192, 128)

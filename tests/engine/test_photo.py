@@ -19,7 +19,7 @@ from webui.core.presets import load_presets
 from webui.core.types import Inpainting, Order, Progress
 from webui.engine.device import find_device
 from webui.engine.samplers import build_scheduler
-from webui.engine.start import LateStart, NineChannels, Start
+from webui.engine.start import LateStart, NineChannels, Start, comparable
 from webui.engine.worker import Worker, shipped_presets
 from webui.families import all_families
 
@@ -49,14 +49,16 @@ def test_image_to_image_draws_what_diffusers_draws(sampler: str, tiny_models: Ti
         pytest.skip(f"no sampler {sampler} ships")
     worker, card = exact, card_of(tiny_models.sd, families(tiny_models))
     photo = scene(64, 64)
-    ours = pixels_of(worker.draw(photo_order(card, photo, steps=6, strength=0.5, sampler=sampler)))
+    ours = pixels_of(worker.draw(photo_order(card, photo, steps=6, strength=0.95, sampler=sampler)))
     pipe = worker.models.current.pipe
+    strength = comparable(torch.tensor(0.95), pipe.scheduler.alphas_cumprod, 64 * 64).item()
+    assert 0.4 < strength < 0.8
     parts = {k: v for k, v in pipe.components.items() if k not in ("safety_checker", "image_encoder")}
     theirs = StableDiffusionImg2ImgPipeline(**parts, safety_checker=None, requires_safety_checker=False)
     theirs.scheduler = build_scheduler(PRESETS, sampler, pipe.scheduler)
     theirs.set_progress_bar_config(disable=True)
     picture = theirs(
-        "a red apple", image=latents_of(worker, photo), strength=0.5, num_inference_steps=6, guidance_scale=5.0,
+        "a red apple", image=latents_of(worker, photo), strength=strength, num_inference_steps=6, guidance_scale=5.0,
         generator=torch.Generator("cpu").manual_seed(7), output_type="np",
     ).images[0]  # fmt: skip
     assert np.abs(ours.astype(int) - (picture * 255).round().astype(int)).max() <= 2
@@ -100,6 +102,22 @@ def test_a_late_start_takes_only_its_share_of_the_steps() -> None:
         assert len(late.timesteps) == taken
 
 
+def test_half_a_strength_means_the_same_on_few_pixels() -> None:
+    from diffusers import DDIMScheduler
+
+    alphas = DDIMScheduler(rescale_betas_zero_snr=True).alphas_cumprod
+    asked = torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0])
+    assert torch.equal(comparable(asked, alphas, 512 * 512), asked)
+    assert torch.equal(comparable(asked, alphas, 1024 * 1024), asked)
+    snr = (alphas / (1 - alphas)).double()
+    for side in (256, 128):
+        small = comparable(asked, alphas, side * side)
+        assert small[0] == 0 and small[-1] == 1
+        assert (small.diff() > 0).all()
+        begins, usual = (snr[(s[1:-1].double() * 999).round().long()] for s in (small, asked))
+        assert torch.allclose(begins / usual, torch.tensor((512 / side) ** 2).double(), rtol=0.03)
+
+
 def test_a_soft_place_is_free_for_its_share_of_the_steps() -> None:
     from diffusers import EulerDiscreteScheduler
 
@@ -134,7 +152,7 @@ def test_more_strength_leaves_less_of_the_photo(starter: Path, worker: Worker) -
     card = card_of(starter, all_families())
     photo = scene(128, 128)
     stays = []
-    for strength in (0.17, 0.5, 1.0):
+    for strength in (0.17, 0.8, 1.0):
         both = [
             pixels_of(worker.draw(photo_order(card, seen, width=128, height=128, steps=6, strength=strength)))
             for seen in (photo, 255 - photo)

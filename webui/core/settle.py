@@ -6,7 +6,7 @@ import math
 import random
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from webui.core.errors import InvalidRequest, TooMuchAsked, UserError, WrongFamily
@@ -54,8 +54,11 @@ def settle(
     steps = whole("Steps", request.steps, *LIMITS.steps, silent=defaults.steps)
     count = whole("How many", request.count, *LIMITS.count, silent=1)
     guidance = number("Guidance", request.guidance_scale, *LIMITS.guidance, silent=defaults.guidance_scale)
-    width, height = _size(request, card, presets)
     part = settle_photo(request, card, steps)
+    if part.task == "image_to_image" and defaults.photo_side:
+        defaults = replace(defaults, width=defaults.photo_side, height=defaults.photo_side)
+        card = replace(card, defaults=defaults)
+    width, height = _size(request, card, presets)
     pixels = width * height
     if part.init_image:
         photo = photo or (width, height)

@@ -236,7 +236,10 @@ class ComponentSizes:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a model does best: used by `settle` wherever the request is silent."""
+    """What a model does best: used by `settle` wherever the request is silent.
+
+    A photo is redrawn with as many pixels as a square of `photo_side` has; 0: with as many as any other picture.
+    """
 
     width: int
     height: int
@@ -246,6 +249,7 @@ class Defaults:
     min_side: int
     max_side: int
     negative_prompt: str = ""
+    photo_side: int = 0
 
 
 @dataclass(frozen=True, slots=True)

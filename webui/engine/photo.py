@@ -23,7 +23,7 @@ from webui.engine import paste, run
 from webui.engine.encode import encoded
 from webui.engine.model import Model
 from webui.engine.place import place as place_model
-from webui.engine.start import Start, shows_the_mask
+from webui.engine.start import USUAL_AREA, Start, comparable, shows_the_mask
 from webui.memory.plan import VramPlan
 
 LATENT = 8
@@ -226,8 +226,11 @@ def _start(work: PhotoWork, drawing: Drawing, before: Before, model: Model, plan
     if drawing.change is not None:
         pooled = pool(drawing.change, (width // LATENT, height // LATENT))
         change = torch.from_numpy(pooled if drawing.soft else _anchored(pooled, drawing.content))[None, None]
+        if drawing.fresh is not None:
+            change = _as_strong(change, drawing, model)
     clean = encoded(before.base, model, plan, desk)
-    start = Start(drawing.strength, clean, _content(clean, change, drawing.content, work), change)
+    strength = _as_strong(torch.tensor(drawing.strength), drawing, model).item()
+    start = Start(strength, clean, _content(clean, change, drawing.content, work), change)
     start.part, start.parts = work.done, len(work.drawings)
     if shows_the_mask(model.pipe.unet):
         start.seen_mask = torch.ones_like(clean[:, :1]) if change is None else (change > 0).to(clean)
@@ -235,6 +238,15 @@ def _start(work: PhotoWork, drawing: Drawing, before: Before, model: Model, plan
         blanked = np.where(hidden[..., None], np.uint8(128), before.photo)
         start.seen = encoded(blanked, model, plan, desk)
     return start
+
+
+def _as_strong(strength: torch.Tensor, drawing: Drawing, model: Model) -> torch.Tensor:
+    """What a strength comes to on a model that is at home on fewer pixels than most."""
+    own = model.card.defaults
+    if own.width * own.height >= USUAL_AREA:
+        return strength
+    width, height = drawing.region.size
+    return comparable(strength, model.pipe.scheduler.alphas_cumprod, width * height)
 
 
 def _anchored(pooled: Array, content: Content) -> Array:

@@ -48,6 +48,26 @@ class Start:
         return torch.where(free, latents, kept.to(latents))
 
 
+USUAL_AREA = 512 * 512
+
+
+def comparable(strength: Tensor, alphas_cumprod: Tensor, area: int) -> Tensor:
+    """The strengths, 0 to 1, that change a picture of `area` pixels as much as these change one of 512 x 512.
+
+    The fewer pixels, the less noise it takes to drown what they show together. So that "half" means the same on a small
+    model, the signal-to-noise ratio to begin at is multiplied by the ratio of the areas (Hoogeboom et al. 2023, "simple
+    diffusion", section 3.1). Larger pictures are left alone: strengths are known from there.
+    """
+    if area >= USUAL_AREA:
+        return strength
+    alphas = alphas_cumprod.double()
+    snr = alphas / (1 - alphas)  # falls with the timestep
+    last = len(snr) - 1
+    wanted = snr[(strength.double() * last).round().long()] * USUAL_AREA / area
+    small = (snr > wanted[..., None]).sum(-1) / last
+    return torch.where(strength >= 1, strength, small.clamp(max=1.0).to(strength))
+
+
 class LateStart:
     """A scheduler of which only the last `strength` of the steps is taken, as in SDEdit (Meng et al. 2021)."""
 

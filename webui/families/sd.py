@@ -105,7 +105,7 @@ def _pipeline(**components: Any) -> Any:
 
 def _defaults(file: ModelFile, variant: str) -> Defaults:
     if variant.startswith("starter"):
-        return Defaults(128, 128, 12, 2.5, "DPM++ 2M", 64, 512)
+        return Defaults(128, 128, 12, 2.5, "DPM++ 2M", 64, 512, photo_side=256)
     side = 768 if variant == "sd2" else 512
     return recognise.defaults(file, side, 25, 7.0, "DPM++ 2M Karras", side // 2)
 
