@@ -6,7 +6,8 @@ layout     how much of the picture the very first step knows from the words: 1 m
 names      of 200 concepts by lot: how often the right name is among those of the drawn picture's nearest pictures, by
            features of EfficientNet-Lite0 (tests/bench/features.py). The ceiling is what real pictures reach, each left
            out once. The same of what the first course teaches: everyday things, and more things
-by_...     everyday things again, some of them, with more and less guidance, in few and many steps, in other shapes
+by_option  everyday things again, some of them, with more and less guidance, in few and many steps, in other shapes, and
+           asked for in other words
 pairs      "a cat and a dog": both halves are the right one of all everyday things
 negative   "a heart" without "red": of what has its usual colour, how much loses it when that is the negative prompt
 colours    "a red car" ...: the commonest hue of what is not ground is the one that was asked for
@@ -47,6 +48,7 @@ from models.starter.training.words import token_ids
 from tests.bench.features import Likeness, LiteFeatures
 
 COLOURED = ("car", "heart", "balloon", "flower", "bird", "fish", "star", "hat", "cup", "house")
+ASKED = ("{}", "the {}", "draw a funny {}", "a small {}", "a {}, masterpiece, best quality", "a picture of an old {}")
 STANDING = ("a cat", "a house", "a car", "a tree")
 
 
@@ -142,8 +144,9 @@ def by_option(pipe: Any, names: Names, options: dict[str, Any], each: int = 3) -
     """Top-1 accuracy of every third everyday thing, with one option at a time changed."""
     asked = list(names.chosen)[::each]
 
-    def top1(**changed: Any) -> float:
-        images = draw(pipe, [lone(THINGS[n][0]) for n in asked], **{**options, **changed})
+    def top1(words: str = "", **changed: Any) -> float:
+        prompts = [words.format(THINGS[n][0]) if words else lone(THINGS[n][0]) for n in asked]
+        images = draw(pipe, prompts, **{**options, **changed})
         found: float = names.accuracy(asked, [middle(i) for i in images])["top1"]
         return found
 
@@ -153,6 +156,7 @@ def by_option(pipe: Any, names: Names, options: dict[str, Any], each: int = 3) -
         "guidance": {str(g): top1(guidance=g) for g in (1.0, 2.0, 4.0, 7.0, 10.0)},
         "steps": {str(n): top1(steps=n) for n in (4, 8, 12, 20)},
         "shape": {shape: top1(width=w, height=h) for shape, (w, h) in shapes.items()},
+        "words": {words: top1(words) for words in ASKED},
     }
 
 

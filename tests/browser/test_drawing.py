@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
+import numpy as np
+from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import App
@@ -111,3 +114,31 @@ def test_a_lost_line_is_found_again(app: App, chromium: Browser):
         expect(state).to_contain_text("Ready")
         assert all("net::ERR_" in words for words in visitor.broken)
         visitor.broken.clear()
+
+
+def test_a_picture_is_drawn_larger_until_its_model_draws_no_larger(visitor: Visitor):
+    small = visitor.draw("a red apple", steps=12, seed=5)
+    assert (small["width"], small["height"]) == (128, 128)
+    sides = []
+    for _ in range(2):
+        before = visitor.stage.get_attribute("data-job")
+        visitor.button("Larger").click()
+        expect(visitor.stage).not_to_have_attribute("data-job", before or "")
+        visitor.wait("done")
+        picture = visitor.live()["pictures"][-1]
+        sides.append((picture["width"], picture["height"]))
+        recipe = visitor.recipe(picture)
+        assert (recipe["prompt"], recipe["seed"], recipe["strength"]) == ("a red apple", 5, 0.35)
+    assert sides == [(256, 256), (512, 512)]
+    assert picture_like(visitor.file(small["src"]), visitor.file(picture["src"])) < 24
+    visitor.button("Larger").click()
+    notice = visitor.page.locator("#create-reply .notice")
+    expect(notice).to_contain_text("This picture is already as large as its model draws.")
+    expect(visitor.stage).to_have_attribute("data-state", "done")
+
+
+def picture_like(one: bytes, other: bytes) -> float:
+    """Mean difference of two pictures, 0 to 255, seen from afar."""
+    seen = (Image.open(io.BytesIO(file)).convert("RGB").resize((32, 32), Image.Resampling.BOX) for file in (one, other))
+    a, b = (np.asarray(image, float) for image in seen)
+    return float(np.abs(a - b).mean())

@@ -16,6 +16,7 @@ from gradio.components import Component
 from webui.core.errors import InvalidRequest
 from webui.core.imaging import read_picture_text
 from webui.core.infotext import read_infotext
+from webui.core.larger import larger
 from webui.core.types import GenerationRequest, ModelCard, Task
 from webui.jobs.service import Service
 from webui.ui import choices, components
@@ -254,13 +255,11 @@ def _connect(service: Service, desk: Desk, plan: Plan) -> None:
 
     @answering
     def again(event: gr.EventData, request: gr.Request) -> Reply:
-        told = _told(event)
-        asked = _asked(service, owner_of(request), told)
-        return reply(
-            job=service.submit(
-                owner_of(request), replace(asked, count=1, seed=None if told.get("vary") else asked.seed)
-            )
-        )
+        told, owner = _told(event), owner_of(request)
+        asked = _asked(service, owner, told)
+        if told.get("larger"):
+            return reply(job=service.submit(owner, _larger(service, owner, asked, str(told["id"]))))
+        return reply(job=service.submit(owner, replace(asked, count=1, seed=None if told.get("vary") else asked.seed)))
 
     @answering
     def use(event: gr.EventData, request: gr.Request) -> Reply:
@@ -300,6 +299,11 @@ def _asked_for(service: Service, owner: str, picture_id: str) -> GenerationReque
     asked = service.request_of(owner, picture_id)
     picture = service.pictures.get(owner, picture_id)
     return with_style(asked, service.presets, picture.recipe.style) if picture else asked
+
+
+def _larger(service: Service, owner: str, asked: GenerationRequest, picture_id: str) -> GenerationRequest:
+    card = service.model_for(asked.model)
+    return larger(asked, picture_id, service.photos.size(owner, picture_id), card.defaults)
 
 
 def _settings_of(service: Service, owner: str, picture_id: str) -> dict[str, Any]:

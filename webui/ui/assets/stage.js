@@ -70,12 +70,13 @@
       const heart = button('heart', 'Favourite', () => act.favourite(p, !p.favourite));
       heart.setAttribute('aria-pressed', !!p.favourite);
       const terse = (tool) => Object.assign(tool, { className: 'tool terse' });
-      tools.replaceChildren(button('download', 'Download', () => act.download(p)),
+      const roomy = (tool) => Object.assign(tool, { className: 'tool roomy' });
+      tools.replaceChildren(button('download', 'Download', () => act.download(p)), button('expand', 'Larger', () => again(p, { larger: true })),
         ...(props.onward || []).map((target) => button(target.icon || 'use', target.label, () => emit('onward', { tab: target.tab, picture: p }))),
-        button('again', 'Same again', () => again(p, false)), button('vary', 'Vary', () => again(p, true)), terse(heart),
-        Object.assign(button('cut', 'Cut out', (event) => act.cutOut(p.id, event.currentTarget)), { className: 'tool roomy' }), terse(button('info', 'Info', () => act.info(p.id))), terse(button('bin', 'Delete', () => act.remove([p.id]))));
+        roomy(button('again', 'Same again', () => again(p))), button('vary', 'Vary', () => again(p, { vary: true })), terse(heart),
+        roomy(button('cut', 'Cut out', (event) => act.cutOut(p.id, event.currentTarget))), terse(button('info', 'Info', () => act.info(p.id))), terse(button('bin', 'Delete', () => act.remove([p.id]))));
     }
-    function again(p, vary) { picked = ''; Easel.live.hope(p.prompt, 1); trigger('again', { id: p.id, vary }); }
+    function again(p, how = {}) { picked = ''; Easel.live.hope(p.prompt, 1); trigger('again', { id: p.id, ...how }); }
 
     function drawRail(now) {
       const mine = clear(now.pictures), busy = BUSY.includes(now.state), chosen = shown()?.id || '';
