@@ -17,6 +17,7 @@ from tests.tiny import TinyModels
 from webui.core.errors import MaskEmpty
 from webui.core.presets import load_presets
 from webui.core.types import Inpainting, Order, Progress
+from webui.engine import run
 from webui.engine.device import find_device
 from webui.engine.samplers import build_scheduler
 from webui.engine.start import LateStart, NineChannels, Start, comparable
@@ -165,6 +166,31 @@ def test_fill_draws_the_bands_and_keeps_the_photo_near(tiny_models: TinyModels, 
     card = card_of(tiny_models.sd, families(tiny_models))
     drawn = pixels_of(worker.draw(photo_order(card, scene(64, 64), width=128, height=64, resize="fill", strength=0.25)))
     assert drawn[:, :32].std() > 1 and drawn[:, 96:].std() > 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "least"),
+    [({"inpaint": Inpainting(extend_right=64, content="fill")}, 0.5), ({"resize": "fill", "strength": 0.6}, 0.2)],
+)
+def test_on_few_pixels_a_strength_is_scaled_but_not_what_holds_a_border(
+    asked: dict[str, Any], least: float, starter: Path, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an extension holds fast near the photo is a share of the steps, not a strength."""
+    starts: list[Start] = []
+    denoised = run.denoised
+
+    def seen(*given: Any) -> Any:
+        starts.append(given[-1])
+        return denoised(*given)
+
+    monkeypatch.setattr(run, "denoised", seen)
+    card = card_of(starter, all_families())
+    sides = {} if "inpaint" in asked else {"width": 192, "height": 128}
+    worker.draw(photo_order(card, scene(128, 128), steps=4, **sides, **asked))
+    [start] = starts
+    assert start.change is not None
+    some = start.change[(start.change > 0) & (start.change < 1)]
+    assert some.numel() and abs(some.min().item() - least) < 0.1
 
 
 def test_progress_counts_over_all_passes(tiny_models: TinyModels, worker: Worker) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from webui.core.errors import InvalidRequest
@@ -15,17 +16,20 @@ STRENGTH = 0.35  # enough to draw detail that was not there, too little to draw 
 def larger(asked: GenerationRequest, picture: str, size: Size, defaults: Defaults) -> GenerationRequest:
     """What was asked for a picture of that id and size, asked again from itself at twice the sides.
 
-    Less than twice where the model, of which these are the `defaults`, does not draw as large.
+    Less than twice where the model, of which these are the `defaults`, does not draw as large, or redraws photos with
+    fewer pixels.
 
     Raises:
         InvalidRequest: when that would be hardly larger.
     """
     times = min(TIMES, defaults.max_side / max(size))
+    if defaults.photo_side:
+        times = min(times, defaults.photo_side / math.sqrt(size[0] * size[1]))
     if times < WORTH_IT:
         raise InvalidRequest(
             "This picture is already as large as its model draws.", "Choose a model that draws larger pictures."
         )
-    width, height = (int(side * times) // 8 * 8 for side in size)
+    width, height = (round(side * times) for side in size)
     return replace(
         asked, init_image=picture, mask_image=None, inpaint=None, resize="keep", strength=STRENGTH,
         shape=None, width=width, height=height, count=1,

@@ -226,7 +226,7 @@ def _start(work: PhotoWork, drawing: Drawing, before: Before, model: Model, plan
     if drawing.change is not None:
         pooled = pool(drawing.change, (width // LATENT, height // LATENT))
         change = torch.from_numpy(pooled if drawing.soft else _anchored(pooled, drawing.content))[None, None]
-        if drawing.fresh is not None:
+        if drawing.fresh is not None and drawing.soft:  # the photo between free bands: its share is a strength
             change = _as_strong(change, drawing, model)
     clean = encoded(before.base, model, plan, desk)
     strength = _as_strong(torch.tensor(drawing.strength), drawing, model).item()

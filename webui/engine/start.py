@@ -65,7 +65,7 @@ def comparable(strength: Tensor, alphas_cumprod: Tensor, area: int) -> Tensor:
     last = len(snr) - 1
     wanted = snr[(strength.double() * last).round().long()] * USUAL_AREA / area
     small = (snr > wanted[..., None]).sum(-1) / last
-    return torch.where(strength >= 1, strength, small.clamp(max=1.0).to(strength))
+    return torch.where(strength >= 1, strength, small.to(strength))
 
 
 class LateStart:

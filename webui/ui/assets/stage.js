@@ -69,12 +69,11 @@
       const button = (name, label, fn) => h('button.tool', { onclick: fn, 'aria-label': label, title: label }, icon(name), h('span', {}, label));
       const heart = button('heart', 'Favourite', () => act.favourite(p, !p.favourite));
       heart.setAttribute('aria-pressed', !!p.favourite);
-      const terse = (tool) => Object.assign(tool, { className: 'tool terse' });
-      const roomy = (tool) => Object.assign(tool, { className: 'tool roomy' });
+      const as = (kind, tool) => { tool.classList.add(kind); return tool; };
       tools.replaceChildren(button('download', 'Download', () => act.download(p)), button('expand', 'Larger', () => again(p, { larger: true })),
         ...(props.onward || []).map((target) => button(target.icon || 'use', target.label, () => emit('onward', { tab: target.tab, picture: p }))),
-        roomy(button('again', 'Same again', () => again(p))), button('vary', 'Vary', () => again(p, { vary: true })), terse(heart),
-        roomy(button('cut', 'Cut out', (event) => act.cutOut(p.id, event.currentTarget))), terse(button('info', 'Info', () => act.info(p.id))), terse(button('bin', 'Delete', () => act.remove([p.id]))));
+        as('roomy', button('again', 'Same again', () => again(p))), button('vary', 'Vary', () => again(p, { vary: true })), as('terse', heart),
+        as('roomy', button('cut', 'Cut out', (event) => act.cutOut(p.id, event.currentTarget))), as('terse', button('info', 'Info', () => act.info(p.id))), as('terse', button('bin', 'Delete', () => act.remove([p.id]))));
     }
     function again(p, how = {}) { picked = ''; Easel.live.hope(p.prompt, 1); trigger('again', { id: p.id, ...how }); }
 
