@@ -1,53 +1,94 @@
-"""Draws the pictures on the style cards, by the app itself: `python presets/draw_previews.py [name …]`.
+"""Draws the pictures on the style cards: `python presets/draw_previews.py [name …]`.
 
-Every style is drawn with the same prompt and seed, so that the cards show what the style does. Needs the app's .venv.
+A fox in the mountains, painted here, in the look that the starter learns for each card. So the cards show what a style
+stands for, whatever the model at hand makes of it.
 """
 
 from __future__ import annotations
 
-import io
+import random
 import sys
-import tempfile
-import time
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME))
 
-from webui.__main__ import build_service  # noqa: E402
-from webui.core.settings import Settings  # noqa: E402
-from webui.core.types import GenerationRequest  # noqa: E402
-from webui.jobs.service import Service  # noqa: E402
+from models.starter.training.colours import gradient  # noqa: E402
+from models.starter.training.looks import LOOKS  # noqa: E402
+from models.starter.training.primer import stage  # noqa: E402
+from webui.core.presets import load_presets  # noqa: E402
 
-PROMPT = "a rainbow in the mountains"
-SEED = 7
-SIDE = 192
-OWNER = "style previews"
+PREVIEWS = HOME / "presets" / "styles" / "previews"
+SIDE, FINER = 192, 4
+
+# The fox on a canvas of 100 x 100, from the back to the front; what has two sides is painted twice, mirrored.
+ORANGE, WHITE, DARK, PINK = (244, 122, 34), (255, 246, 236), (66, 38, 30), (250, 168, 120)
+Points = tuple[tuple[float, float], ...]
+EAR: Points = ((17, 13), (20, 9), (24, 10), (44, 32), (22, 50), (16, 44))
+EAR_TIP: Points = ((17, 13), (20, 9), (24, 10), (34, 21), (17, 28))
+INNER_EAR: Points = ((22, 24), (34, 35), (24, 43))
+CHEEK: Points = ((50, 88), (50, 66), (42, 60), (26, 56), (11, 58), (20, 74), (36, 85))
+FACE: Points = ((50, 90), (33, 84), (19, 73), (9, 57), (18, 42), (32, 32), (50, 29))
 
 
 def main(wanted: list[str]) -> None:
-    with tempfile.TemporaryDirectory() as data:
-        service = build_service(Settings(data=Path(data), models=(HOME / "models",)))
-        service.start()
-        try:
-            for style in service.presets.styles.values():
-                if style.preview and (not wanted or style.name in wanted):
-                    draw(service, style.name, HOME / "presets" / "styles" / "previews" / style.preview)
-        finally:
-            service.close()
+    picture = subject()
+    looks = {look.card: (name, look) for name, look in LOOKS.items()}
+    for style in load_presets(HOME / "presets", None).styles.values():
+        if style.preview and (not wanted or style.name in wanted):
+            name, look = looks[style.name]
+            file = PREVIEWS / style.preview
+            look.apply(picture, random.Random(name)).save(file, "WEBP", quality=84, method=6)
+            print(f"{style.name}: {file.stat().st_size / 1024:.0f} kB", flush=True)
 
 
-def draw(service: Service, style: str, file: Path) -> None:
-    """One card."""
-    job = service.submit(OWNER, GenerationRequest(PROMPT, style=style, model="starter", seed=SEED))
-    while not (kept := service.store.job(job)) or not kept.finished:
-        time.sleep(0.05)
-    picture = Image.open(io.BytesIO(service.pictures.read(OWNER, service.store.job_pictures(job)[0].id)))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS).save(file, "WEBP", quality=82, method=6)
-    print(f"{style}: {file.stat().st_size / 1024:.0f} kB", flush=True)
+def subject() -> Image.Image:
+    """The picture that all cards show, SIDE x SIDE; painted larger, so that its edges are smooth."""
+    side = SIDE * FINER
+    image, fox = stage("mountains", side, side).image, _fox(side)
+    shadow = Image.new("L", fox.size, 0)
+    ImageDraw.Draw(shadow).ellipse((0.2 * side, 0.88 * side, 0.8 * side, 0.98 * side), fill=110)
+    image.paste((20, 40, 20), (0, 0), shadow.filter(ImageFilter.GaussianBlur(side / 50)))
+    image.paste(fox, (0, 0), fox)
+    return image.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+
+
+def _fox(side: int) -> Image.Image:
+    """RGBA: the head of a fox, lit from above."""
+    fox = Image.new("RGBA", (side, side))
+    for points, fill in ((EAR, ORANGE), (EAR_TIP, DARK), (INNER_EAR, PINK), (FACE, ORANGE), (CHEEK, WHITE)):
+        _both(fox, points, fill)
+    pen, unit = ImageDraw.Draw(fox), side / 100
+    for x in (33.5, 66.5):
+        pen.ellipse(_box(x, 55, 4.4, 6.0, unit), fill=DARK)
+        pen.ellipse(_box(x + 1.4, 52.6, 1.5, 1.9, unit), fill=WHITE)
+    pen.ellipse(_box(50, 75, 6.2, 4.6, unit), fill=DARK)
+    pen.ellipse(_box(48.4, 73.6, 1.9, 1.1, unit), fill=(150, 120, 112))
+    rounded = (
+        fox.getchannel("A").filter(ImageFilter.GaussianBlur(side / 90)).point([255 * (v > 127) for v in range(256)])
+    )
+    fur = Image.new("RGB", fox.size, ORANGE)
+    fur.paste(fox, (0, 0), fox)
+    lit = ImageChops.multiply(fur, gradient(side, side, [(255, 255, 255), (255, 252, 246), (206, 186, 190)]))
+    lit.putalpha(rounded)
+    return lit
+
+
+def _both(image: Image.Image, points: Points, fill: tuple[int, int, int]) -> None:
+    """A shape with soft corners and its mirror image."""
+    unit = image.width / 100
+    shape = Image.new("L", image.size, 0)
+    pen = ImageDraw.Draw(shape)
+    for way in (points, tuple((100 - x, y) for x, y in points)):
+        pen.polygon([(x * unit, y * unit) for x, y in way], fill=255)
+    soft = shape.filter(ImageFilter.GaussianBlur(image.width / 70)).point([255 * (v > 127) for v in range(256)])
+    image.paste((*fill, 255), (0, 0), soft)
+
+
+def _box(x: float, y: float, wide: float, high: float, unit: float) -> tuple[float, float, float, float]:
+    return (x - wide) * unit, (y - high) * unit, (x + wide) * unit, (y + high) * unit
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from PIL import Image
 from models.starter.training.colours import GROUNDS, HUES, colour_of, painted, recoloured
 from models.starter.training.compose import Composed
 from models.starter.training.looks import LOOKS as FILTERS
-from models.starter.training.looks import card_negatives, card_prompts, untaught_prompts
-from models.starter.training.primer import LOOKS, Primer
+from models.starter.training.looks import card_negatives, card_prompts
+from models.starter.training.primer import LOOKS, STAGES, Primer, stage
 from models.starter.training.scenes import PLACES
 from models.starter.training.sprites import Sprites
 from models.starter.training.vocabulary import ASIDES, IDLE, MORE, THINGS
@@ -49,7 +49,7 @@ def _plain(caption: str) -> bool:
 
 def _without_asides(caption: str) -> str:
     """The caption without the words around it that change nothing; once, since the primer adds them once."""
-    ways = [way.split("{}") for way in (*ASIDES, *untaught_prompts())]
+    ways = [way.split("{}") for way in ASIDES]
     for before, after in sorted(ways, key=lambda way: -len("".join(way))):
         if caption.startswith(before) and caption.endswith(after):
             return caption.removeprefix(before).removesuffix(after)
@@ -72,7 +72,8 @@ def test_captions_name_the_thing_or_the_place(made: list[Composed]) -> None:
     seen = set()
     for picture in made:
         named = {thing for thing in KNOWN if thing in picture.caption}
-        assert named or picture.caption in EMPTY_PLACES | PHOTO | KEPT_OUT or _filtered(picture.caption)
+        other = picture.caption in EMPTY_PLACES | PHOTO | KEPT_OUT or _filtered(picture.caption)
+        assert named or other or any(hue in picture.caption for hue in HUES)
         seen |= named
     assert seen == KNOWN
 
@@ -88,6 +89,36 @@ def test_a_ground_has_the_colour_that_is_said(made: list[Composed]) -> None:
             assert np.abs(np.asarray(picture.image, int)[0, 0] - grounds[name]).max() <= 7
             seen += 1
     assert seen > 20
+
+
+def test_a_place_is_one_stage_in_every_picture(primer: Primer) -> None:
+    """What differs from picture to picture without a word for it comes out as a blur."""
+    assert set(STAGES) == set(PLACES)
+    of = {said: place for place, where in PLACES.items() for said in where.words}
+    seen = set()
+    for seed in range(1200):
+        made = primer.picture(48, 32, seed)
+        if made.caption in of:
+            place = of[made.caption]
+            assert np.array_equal(np.asarray(made.image), np.asarray(stage(place, 48, 32).image))
+            seen.add(place)
+    assert len(seen) > 12
+
+
+def test_things_are_sometimes_called_by_their_colour_alone(primer: Primer) -> None:
+    """So that a colour as a negative prompt means the colour and nothing else."""
+    alone = []
+    for seed in range(4000):
+        made = primer.picture(32, 32, seed)
+        if made.caption in HUES:
+            shown = made.image.convert("RGBA")
+            shown.putalpha(made.image.convert("L").point(lambda light: 255 * (light < 240)))
+            alone.append((made.caption, colour_of(shown)))
+        if len(alone) == 4:
+            break
+    assert len(alone) == 4
+    assert all(seen in (said, None) for said, seen in alone)
+    assert any(seen == said for said, seen in alone)
 
 
 def _inked(image: Image.Image, columns: slice = slice(None)) -> tuple[int, int, int, int]:
@@ -117,7 +148,7 @@ def test_of_two_things_the_first_is_on_the_left(primer: Primer) -> None:
 
 
 def test_words_that_change_nothing_change_nothing(made: list[Composed]) -> None:
-    """How people ask, and the words of cards whose look is not taught, come with the same pictures as bare names."""
+    """How people ask comes with the same pictures as bare names."""
     plain = [picture for picture in made if _plain(picture.caption)]
     asides = [picture for picture in plain if _without_asides(picture.caption) != picture.caption]
     idle = [picture for picture in plain if any(f"{word} " in picture.caption for word in IDLE)]

@@ -11,7 +11,7 @@ from random import Random
 
 from PIL import Image
 
-from models.starter.training import filters, tints
+from models.starter.training import crafts, filters, paints, tints
 
 STYLES = Path(__file__).resolve().parents[3] / "presets" / "styles"
 
@@ -39,13 +39,6 @@ def _cards() -> tuple[Mapping[str, str], ...]:
 def card_prompts() -> Mapping[str, str]:
     """Name of a style card -> its prompt, with {} for what is seen."""
     return {card["name"]: card["prompt"].lower().replace("{prompt}", "{}") for card in _cards()}
-
-
-@cache
-def untaught_prompts() -> tuple[str, ...]:
-    """The prompts of the cards whose look is not among LOOKS."""
-    taught = {look.card for look in LOOKS.values()}
-    return tuple(prompt for card, prompt in card_prompts().items() if card not in taught)
 
 
 @cache
@@ -87,7 +80,7 @@ LOOKS: Mapping[str, Look] = {
     "blueprint": Look(tints.blueprint, ("blueprint of {}", "{}, white lines on blue"), "Blueprint"),
     "poster": Look(tints.poster, ("poster of {}", "{}, big flat areas of color"), "Poster"),
     "risograph": Look(tints.risograph, ("risograph print of {}, pink and teal ink",), "Risograph"),
-    "linocut": Look(tints.linocut, ("linocut print of {}", "woodcut print of {}", "{}, linocut"), "Linocut"),
+    "linocut": Look(tints.linocut, ("linocut print of {}", "{}, linocut"), "Linocut"),
     "stained glass": Look(tints.stained_glass, ("stained glass window of {}", "{}, stained glass"), "Stained glass"),
     "mosaic": Look(tints.mosaic, ("mosaic of {}", "{}, mosaic of small tiles"), "Mosaic"),
     "photo": Look(tints.photo, ("photo of {}", "a photo of {}", "{}, photo"), "Photo"),
@@ -96,4 +89,39 @@ LOOKS: Mapping[str, Look] = {
     "macro": Look(tints.macro, ("macro photo of {}", "close-up of {}", "{}, extreme close-up"), "Macro"),
     "product shot": Look(tints.product_shot, ("studio photo of {}", "{}, softbox light"), "Product shot"),
     "glitch": Look(tints.glitch, ("glitch art of {}", "{}, glitch, split color channels"), "Glitch"),
+    "instant photo": Look(paints.instant_photo, ("instant photo of {}", "polaroid of {}"), "Instant photo"),
+    "gouache": Look(paints.gouache, ("gouache painting of {}", "{}, gouache"), "Gouache"),
+    "impressionist": Look(paints.impressionist, ("impressionist painting of {}", "{}, impressionism"), "Impressionist"),
+    "ink wash": Look(paints.ink_wash, ("ink wash painting of {}", "{}, ink wash"), "Ink wash"),
+    "fresco": Look(paints.fresco, ("fresco of {}", "{}, old fresco"), "Fresco"),
+    "palette knife": Look(paints.palette_knife, ("palette knife painting of {}",), "Palette knife"),
+    "colored pencil": Look(
+        paints.colored_pencil, ("colored pencil drawing of {}", "{}, crayon drawing"), "Colored pencil"
+    ),
+    "pen and ink": Look(paints.pen_and_ink, ("pen and ink drawing of {}", "{}, cross-hatching"), "Pen and ink"),
+    "storybook": Look(paints.storybook, ("storybook illustration of {}", "{}, children's book"), "Storybook"),
+    "flat design": Look(paints.flat_design, ("flat vector illustration of {}", "{}, vector art"), "Flat design"),
+    "concept art": Look(paints.concept_art, ("concept art of {}", "{}, concept art"), "Concept art"),
+    "anime": Look(paints.anime, ("anime picture of {}", "{}, anime style", "{}, cartoon"), "Anime"),
+    "woodcut": Look(paints.woodcut, ("woodcut print of {}", "{}, woodcut", "{}, engraving"), "Woodcut"),
+    "screen print": Look(paints.screen_print, ("screen print of {}", "{}, pop art", "{}, halftone"), "Screen print"),
+    "woodblock": Look(paints.woodblock, ("japanese woodblock print of {}", "{}, ukiyo-e"), "Woodblock landscape"),
+    "botanical plate": Look(paints.botanical_plate, ("botanical plate of {}",), "Botanical plate"),
+    "tattoo": Look(paints.tattoo, ("tattoo design of {}", "{}, tattoo"), "Tattoo design"),
+    "3d render": Look(crafts.render_3d, ("{}, studio render",), "3D render"),
+    "low poly": Look(crafts.low_poly, ("low poly model of {}", "{}, low poly"), "Low poly"),
+    "isometric": Look(crafts.isometric, ("isometric view of {}", "{}, isometric"), "Isometric"),
+    "clay": Look(crafts.clay, ("clay figure of {}", "{}, claymation"), "Clay figure"),
+    "paper cut": Look(crafts.paper_cut, ("paper cut art of {}", "{}, paper cut"), "Paper cut"),
+    "origami": Look(crafts.origami, ("origami of {}", "{}, origami"), "Origami"),
+    "felt": Look(crafts.felt, ("felted wool toy of {}", "{}, felt", "{}, knitted"), "Felt and yarn"),
+    "embroidery": Look(crafts.embroidery, ("embroidery of {}", "{}, embroidery"), "Embroidery"),
+    "wood carving": Look(crafts.wood_carving, ("wood carving of {}", "{}, carved in wood"), "Wood carving"),
+    "emoji": Look(crafts.emoji, ("{} as an emoji",), "Emoji"),
+    "sticker": Look(crafts.sticker, ("sticker of {}", "{}, sticker"), "Sticker"),
+    "toy bricks": Look(crafts.toy_bricks, ("{} built from toy bricks", "{}, toy bricks"), "Toy bricks"),
+    "plush": Look(crafts.plush, ("plush toy of {}", "{}, plush toy"), "Plush toy"),
+    "balloon": Look(crafts.balloon, ("balloon sculpture of {}",), "Balloon"),
+    "gingerbread": Look(crafts.gingerbread, ("gingerbread cookie of {}", "{}, gingerbread"), "Gingerbread"),
+    "tiny world": Look(crafts.tiny_world, ("tiny model of {} inside a glass jar", "{} in a jar"), "Tiny world"),
 }

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from PIL import Image
 
 from models.starter.training.colours import GROUNDS, colour_of, near, painted, recoloured
-from models.starter.training.compose import Composed, Composer, in_look, paste, place_words, with_article
+from models.starter.training.compose import Composed, Composer, paste, place_words, with_article
 from models.starter.training.looks import LOOKS as FILTERS
-from models.starter.training.looks import card_negatives, untaught_prompts
-from models.starter.training.scenes import PLACES
+from models.starter.training.looks import card_negatives
+from models.starter.training.scenes import PLACES, Scene
 from models.starter.training.sprites import Sprite, Sprites
 from models.starter.training.vocabulary import ASIDES, IDLE, MORE, THINGS
 
@@ -27,6 +27,26 @@ LOOKS: Mapping[str, tuple[str, ...]] = {
     "iconify:fluent-emoji-flat": ("flat illustration of {}", "{}, flat design", "flat emoji of {}"),
 }
 PLAIN = "lobehub-fluent-emoji-3d"
+# One stage for each place, the same in every picture: what a small model cannot foretell it blurs. The seeds paint
+# typical ones, whose moon, planet, trees and sun show beside a thing in the middle.
+STAGES: Mapping[str, int] = {
+    "grass": 40,
+    "forest": 56,
+    "mountains": 29,
+    "road": 34,
+    "beach": 12,
+    "sea": 18,
+    "sunset": 29,
+    "night": 445,
+    "space": 210,
+    "city night": 32,
+    "snow": 38,
+    "desert": 16,
+    "under water": 51,
+    "room": 23,
+    "city": 51,
+    "rain": 12,
+}
 
 
 @dataclass(frozen=True)
@@ -42,15 +62,16 @@ class Shelf:
     filtered: float
 
 
-_KNOWN = Shelf(share=0.60, white=0.44, colour=0.18, plain=0.72, dyed=0.24, paired=0.18, filtered=0.14)
-_MORE = Shelf(share=0.28, white=0.68, colour=0.16, plain=0.85, dyed=0.10, paired=0.06, filtered=0.08)
-_REST = Shelf(share=0.12, white=0.90, colour=0.10, plain=0.90, dyed=0.0, paired=0.0, filtered=0.0)
+_KNOWN = Shelf(share=0.68, white=0.44, colour=0.16, plain=0.82, dyed=0.22, paired=0.22, filtered=0.22)
+_MORE = Shelf(share=0.24, white=0.68, colour=0.16, plain=0.85, dyed=0.10, paired=0.06, filtered=0.12)
+_REST = Shelf(share=0.08, white=0.90, colour=0.10, plain=0.90, dyed=0.0, paired=0.0, filtered=0.0)
 
 _PHOTO, _EMPTY_PLACE = 0.02, 0.10  # shares of all pictures, one after the other
 _COLOUR_SAID, _GROUND_SAID = 0.5, 0.15
+_ONLY_COLOUR = 0.05  # of coloured things, those called by their colour alone, as it stands in a negative prompt
 # Shares of pictures with things whose captions have words that change nothing, and of all pictures that are called
 # what a card keeps out: a negative prompt that says nothing of the picture pulls it nowhere.
-_ASIDE, _IDLE, _UNTAUGHT, _KEPT_OUT = 0.07, 0.10, 0.06, 0.02
+_ASIDE, _IDLE, _KEPT_OUT = 0.08, 0.10, 0.01
 _OTHER_ARTICLE = ("the", "my", "one")
 _LARGE, _HALF = 0.88, 0.5  # sides of a thing alone and of one of two, in shares of the shorter side of the picture
 
@@ -59,6 +80,11 @@ _LARGE, _HALF = 0.88, 0.5  # sides of a thing alone and of one of two, in shares
 class _Thing:
     words: tuple[str, ...]
     drawings: dict[str, Sprite]  # by source
+
+
+def stage(place: str, width: int, height: int) -> Scene:
+    """The one stage of a place, in any shape."""
+    return PLACES[place].paint(width, height, random.Random(STAGES[place]))
 
 
 class Primer(Composer):
@@ -93,12 +119,17 @@ class Primer(Composer):
             return self._photo(rng.choice(self._photos), width, height, rng)
         if kind < _EMPTY_PLACE:
             place = rng.choice(list(PLACES))
-            return Composed(PLACES[place].paint(width, height, rng).image, place_words(place, rng))
+            return Composed(stage(place, width, height).image, place_words(place, rng))
         shelf, things = rng.choices(self._shelves, [shelf.share for shelf, _ in self._shelves])[0]
         made = self._shown(shelf, things, width, height, rng)
         if rng.random() < shelf.filtered:
-            return in_look(made, rng.choice(list(FILTERS)), rng)
-        return Composed(made.image, _with_an_aside(made.caption, rng))
+            look = rng.choice(list(FILTERS))
+            # With dice of its own: the strokes and the grain of a look are the same in every picture, as stages are.
+            seen = FILTERS[look].apply(made.image, random.Random(look))
+            return Composed(seen, FILTERS[look].caption(made.caption, rng))
+        if rng.random() < _ASIDE:  # now and then as people ask
+            return Composed(made.image, rng.choice(ASIDES).format(made.caption))
+        return made
 
     def _shown(self, shelf: Shelf, things: list[_Thing], width: int, height: int, rng: random.Random) -> Composed:
         where, side = rng.random(), min(width, height)
@@ -113,7 +144,7 @@ class Primer(Composer):
             said = rng.choice((" on a {} background", ", {} background")).format(name)
         else:
             place = rng.choice(list(PLACES))
-            image, said = PLACES[place].paint(width, height, rng).image, " " + place_words(place, rng)
+            image, said = stage(place, width, height).image, " " + place_words(place, rng)
             shadow = PLACES[place].shadow
         cut, what = self._thing(shelf, things, rng)
         if rng.random() < shelf.paired:
@@ -135,6 +166,8 @@ class Primer(Composer):
         cut, words = self.sprites.picture(thing.drawings[look]), rng.choice(thing.words)
         if rng.random() < shelf.dyed and (other := recoloured(cut, rng) or painted(cut, rng)):
             cut, colour = other
+            if rng.random() < _ONLY_COLOUR:
+                return cut, colour
             words = f"{colour} {words}"
         elif shelf.dyed and rng.random() < _COLOUR_SAID and (own := colour_of(cut)) and own not in words:
             words = f"{own} {words}"
@@ -151,11 +184,3 @@ def _with_some_article(words: str, rng: random.Random) -> str:
     if kind < 0.80:
         return with_article(words)
     return words if kind < 0.92 else f"{rng.choice(_OTHER_ARTICLE)} {words}"
-
-
-def _with_an_aside(caption: str, rng: random.Random) -> str:
-    """Now and then as people ask, and with the words of cards whose look is not taught: the picture stays the same."""
-    kind = rng.random()
-    if kind < _ASIDE:
-        return rng.choice(ASIDES).format(caption)
-    return rng.choice(untaught_prompts()).replace("{}", caption) if kind < _ASIDE + _UNTAUGHT else caption

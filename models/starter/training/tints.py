@@ -6,9 +6,11 @@ import random
 
 import numpy as np
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
+from scipy import ndimage
 
 from models.starter.training.colours import RGB, gradient
 from models.starter.training.filters import outlines, without_frame
+from models.starter.training.textures import borders, cells, flat, grain, picture
 
 
 def _lit(image: Image.Image, light: RGB, strength: float) -> Image.Image:
@@ -80,9 +82,9 @@ def old_master(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def charcoal(image: Image.Image, rng: random.Random) -> Image.Image:
-    grey = ImageOps.autocontrast(ImageOps.grayscale(image)).filter(ImageFilter.GaussianBlur(image.width / 90))
-    smudged = Image.blend(grey, _inked(image), 0.5)
-    return Image.blend(smudged, _grain(image, rng, 2), 0.16).convert("RGB")
+    grey = ImageOps.autocontrast(ImageOps.grayscale(image), cutoff=2).filter(ImageFilter.GaussianBlur(image.width / 90))
+    smudged = ImageChops.multiply(grey.point([min(255, 70 + v) for v in range(256)]), _inked(image))
+    return Image.blend(smudged, _grain(image, rng, 2), 0.14).convert("RGB")
 
 
 def chalk(image: Image.Image, rng: random.Random) -> Image.Image:
@@ -97,8 +99,7 @@ def blueprint(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def poster(image: Image.Image, rng: random.Random) -> Image.Image:
-    smooth = image.filter(ImageFilter.ModeFilter(max(3, image.width // 24 | 1)))
-    return ImageEnhance.Color(smooth.quantize(6, dither=Image.Dither.NONE).convert("RGB")).enhance(1.3)
+    return ImageEnhance.Color(flat(image, 7, 0.04)).enhance(1.35)
 
 
 def risograph(image: Image.Image, rng: random.Random) -> Image.Image:
@@ -113,14 +114,11 @@ def linocut(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def stained_glass(image: Image.Image, rng: random.Random) -> Image.Image:
-    panes = image.filter(ImageFilter.ModeFilter(max(5, image.width // 14 | 1))).quantize(10, dither=Image.Dither.NONE)
-    lead = (
-        outlines(panes.convert("RGB"))
-        .filter(ImageFilter.MaxFilter(3))
-        .point([0 if v > 20 else 255 for v in range(256)])
-    )
-    glowing = ImageEnhance.Brightness(ImageEnhance.Color(panes.convert("RGB")).enhance(1.9)).enhance(1.1)
-    return ImageChops.multiply(glowing, without_frame(lead).convert("RGB"))
+    """Panes of one colour each with dark lead between."""
+    panes, labels = cells(ImageEnhance.Color(image).enhance(1.9), rng, 110)
+    lead = ndimage.binary_dilation(borders(labels), iterations=max(1, round(min(image.size) / 120)))
+    glowing = panes * (1.12 - 0.3 * grain(image, rng, 0.03)[..., None])
+    return picture(np.where(lead[..., None], 0.08, glowing).astype(np.float32))
 
 
 def mosaic(image: Image.Image, rng: random.Random) -> Image.Image:
