@@ -103,14 +103,24 @@ def test_a_deleted_picture_of_an_unfinished_job_is_not_drawn_again(store: Store)
     assert store.drawn_places("job1") == {0}
 
 
-def test_uploads_and_pace(store: Store):
+def test_uploads(store: Store):
     upload = Upload("u1", "ann", "uploads/u1.png", 10, 20, 5.0)
     store.add_upload(upload)
     assert store.upload("ann", "u1") == upload
     assert store.upload("bob", "u1") is None
-    assert store.pace("starter", "cpu") is None
-    store.set_pace("starter", "cpu", Pace(2.0, 3.0))
-    assert store.pace("starter", "cpu") == Pace(2.0, 3.0)
+
+
+def test_pace_is_kept_for_each_task(store: Store):
+    """A photo's strength costs small models fewer steps than it says; a guess from another task beats none."""
+    photo = replace(RECIPE, init_image="u1", strength=0.6)
+    assert store.pace(RECIPE, "cpu") is None
+    store.set_pace(RECIPE, "cpu", Pace(2.0, 3.0))
+    assert store.pace(RECIPE, "cpu") == store.pace(photo, "cpu") == Pace(2.0, 3.0)
+    assert store.pace(RECIPE, "cuda") is None
+    assert store.pace(replace(RECIPE, model="other"), "cpu") is None
+    store.set_pace(photo, "cpu", Pace(1.0, 4.0))
+    assert store.pace(photo, "cpu") == Pace(1.0, 4.0)
+    assert store.pace(RECIPE, "cpu") == Pace(2.0, 3.0)
     assert Pace(2.0, 3.0).picture_seconds(RECIPE) == pytest.approx(0.065536 * (2 * 12 + 3))
 
 

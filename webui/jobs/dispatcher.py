@@ -179,5 +179,5 @@ class Dispatcher:
     def _measure(self, job: Job, image: GeneratedImage) -> None:
         facts = self.link.facts
         if facts is not None:
-            before = self._store.pace(job.recipe.model, facts.name)
-            self._store.set_pace(job.recipe.model, facts.name, measured(image, before))
+            before = self._store.pace(job.recipe, facts.name)
+            self._store.set_pace(job.recipe, facts.name, measured(image, before))

@@ -71,9 +71,13 @@ class Running:
 
 
 def measured(image: GeneratedImage, before: Pace | None) -> Pace:
-    """The pace after one more picture: the newest measurement counts a third, the first one fully."""
-    megapixels = image.width * image.height / 1e6
-    steps = max(1, round(image.recipe.steps * max(image.recipe.strength, 0.05)))
+    """The pace after one more picture: the newest measurement counts a third, the first one fully.
+
+    Per pixel drawn, not per pixel of the picture: a spot of a large photo is repainted at the model's own size.
+    """
+    recipe = image.recipe
+    megapixels = recipe.width * recipe.height / 1e6
+    steps = max(1, round(recipe.steps * max(recipe.strength, 0.05)))
     step = image.seconds.get("denoising", 0.0) / steps / megapixels
     fixed = (image.seconds.get("encoding", 0.0) + image.seconds.get("decoding", 0.0)) / megapixels
     if before is None:

@@ -216,7 +216,7 @@ class Service:
         facts = self._facts()
         if facts is None:
             return None
-        pace = self.store.pace(card.id, facts.name)
+        pace = self.store.pace(recipe, facts.name)
         return forecast(
             card.sizes,
             facts,
@@ -363,7 +363,7 @@ class Service:
                 return None
             self.store.set_job(order[0].id, "running")
         facts = link.facts
-        return Running(order[0], self.store.pace(order[0].recipe.model, facts.name) if facts else None)
+        return Running(order[0], self.store.pace(order[0].recipe, facts.name) if facts else None)
 
     def order_for(self, job: Job, index: int) -> Order:
         recipe = job.recipe.picture(index)
@@ -439,7 +439,7 @@ class Service:
     def _job_seconds(self, job: Job) -> float | None:
         """Seconds a whole job is expected to take, None while its model has not been measured here."""
         facts = self._facts()
-        pace = self.store.pace(job.recipe.model, facts.name) if facts else None
+        pace = self.store.pace(job.recipe, facts.name) if facts else None
         return pace.picture_seconds(job.recipe) * job.count / len(self._dispatchers) if pace else None
 
     def _worker_view(self, model: str | None) -> dict[str, str]:

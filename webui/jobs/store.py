@@ -39,9 +39,10 @@ CREATE TABLE IF NOT EXISTS uploads (
     id TEXT PRIMARY KEY, owner TEXT NOT NULL, path TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
     created REAL NOT NULL
 );
-CREATE TABLE IF NOT EXISTS pace (
-    model TEXT NOT NULL, device TEXT NOT NULL, step_second REAL NOT NULL, fixed_second REAL NOT NULL,
-    PRIMARY KEY (model, device)
+CREATE TABLE IF NOT EXISTS paces (
+    model TEXT NOT NULL, device TEXT NOT NULL, task TEXT NOT NULL,
+    step_second REAL NOT NULL, fixed_second REAL NOT NULL,
+    PRIMARY KEY (model, device, task)
 );
 """
 
@@ -69,7 +70,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Measured speed of a model on a device, in seconds per megapixel: of a step, of the rest of a picture."""
+    """Measured speed of a model on a device in one task, in seconds per megapixel: of a step, of the rest of a picture.
+
+    Tasks differ in what a strength costs (small models take fewer steps for it) and in the rest.
+    """
 
     step_second: float
     fixed_second: float
@@ -279,15 +283,20 @@ class Store:
         rows = self._rows("SELECT * FROM uploads WHERE id = ? AND owner = ?", upload_id, owner)
         return Upload(**dict(rows[0])) if rows else None
 
-    def pace(self, model: str, device: str) -> Pace | None:
-        rows = self._rows("SELECT step_second, fixed_second FROM pace WHERE model = ? AND device = ?", model, device)
+    def pace(self, recipe: Recipe, device: str) -> Pace | None:
+        """That of the recipe's model in its task, else in another task."""
+        rows = self._rows(
+            "SELECT step_second, fixed_second FROM paces WHERE model = ? AND device = ? ORDER BY task = ? DESC, task",
+            recipe.model,
+            device,
+            recipe.task,
+        )
         return Pace(*rows[0]) if rows else None
 
-    def set_pace(self, model: str, device: str, pace: Pace) -> None:
+    def set_pace(self, recipe: Recipe, device: str, pace: Pace) -> None:
+        row = recipe.model, device, recipe.task, pace.step_second, pace.fixed_second
         with self._transaction() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO pace VALUES (?,?,?,?)", (model, device, pace.step_second, pace.fixed_second)
-            )
+            db.execute("INSERT OR REPLACE INTO paces VALUES (?,?,?,?,?)", row)
 
 
 def _insert(table: str, row: Mapping[str, Any]) -> str:
