@@ -14,8 +14,10 @@ from PIL import Image
 from tests.studio import finished, quick, wait_for
 from tests.visitors import ANN
 from webui.api.server import events
+from webui.core.errors import QueueFull
 from webui.core.imaging import read_picture_text
-from webui.jobs.service import Service
+from webui.core.types import Fault
+from webui.jobs.service import OWNER_LIMIT, Service
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +101,33 @@ def test_stop_and_fix_are_for_the_owner(service: Service, ann: TestClient, bob: 
     job = service.submit(ANN, quick("a long one", steps=150, width=256, height=256))
     wait_for(lambda: service.live(ANN)["state"] == "running")
     assert bob.post(f"/jobs/{job}/stop").status_code == 404
-    assert ann.post(f"/jobs/{job}/fix", json={"fix": "rm -rf"}).status_code == 422
+    assert ann.post(f"/jobs/{job}/fix").status_code == 422
+    assert bob.post(f"/jobs/{job}/fix").status_code == 404
     assert ann.post(f"/jobs/{job}/stop").status_code == 200
     assert finished(service, job).state == "stopped"
+
+
+@pytest.mark.parametrize(("told", "side"), [("size:64x64", 64), ("retry", 72)])
+def test_what_a_fix_does_was_settled_when_the_fault_was_told(service: Service, ann: TestClient, told: str, side: int):
+    """The page cannot ask for another size or model this way, past what is checked when a picture is asked for."""
+    job = service.submit(ANN, quick(width=72, height=72))
+    finished(service, job)
+    service.store.set_job(job, "error", Fault("out_of_memory", "Too large.", fix=told))
+    again = ann.post(f"/jobs/{job}/fix", json={"fix": "size:100000x100000"}).json()["job"]
+    recipe = service.store.job(again).recipe
+    assert (recipe.width, recipe.height) == (side, side)
+    assert finished(service, again).state == "done"
+
+
+def test_mending_does_not_get_past_the_queue_limit(service: Service, ann: TestClient):
+    job = service.submit(ANN, quick())
+    finished(service, job)
+    service.store.set_job(job, "error", Fault("worker_died", "It stopped.", fix="retry"))
+    service.submit(ANN, quick("a long one", steps=150, width=256, height=256))
+    told = [ann.post(f"/jobs/{job}/fix").status_code for _ in range(OWNER_LIMIT)]
+    assert told[0] == 200
+    assert told[-1] == QueueFull.status
+    service.stop_all(ANN)
 
 
 def test_refusals_are_words(ann: TestClient):

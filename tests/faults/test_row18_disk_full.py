@@ -49,7 +49,7 @@ def test_row18_the_picture_is_shown_and_saved_as_soon_as_there_is_room(tmp_path:
             assert not list((tmp_path / "outputs").rglob("*.png"))
             waiting = service.submit("bob" * 8, quick())
             assert service.store.job(waiting).state == "queued"
-        service.fix("ann" * 8, big, "retry")
+        service.fix("ann" * 8, big)
         assert finished(service, big).state == "done"
         assert finished(service, waiting).state == "done"
         assert service.pictures.read("ann" * 8, shown) == data

@@ -36,7 +36,7 @@ def test_row20_words_a_button_and_the_picture_when_the_folder_is_back(unsaved: t
     assert fault["fix_label"] == "Save again"
     assert "/" not in fault["message"]
     (tmp_path / "outputs").unlink()
-    service.fix(ANN, job, fault["fix"])
+    service.fix(ANN, job)
     assert finished(service, job).state == "done"
     assert len(list((tmp_path / "outputs").rglob("*.png"))) == 1
 

@@ -162,8 +162,8 @@ def _add_acting_routes(app: FastAPI, service: Service) -> None:
         return {"status": "ok"}
 
     @app.post("/jobs/{job_id}/fix")
-    def fix(job_id: str, easel: Owner, fix: Annotated[str, Body(embed=True, max_length=200)]) -> dict[str, str]:
-        return {"job": service.fix(easel, job_id, fix)}
+    def fix(job_id: str, easel: Owner) -> dict[str, str]:
+        return {"job": service.fix(easel, job_id)}
 
 
 def _add_model_routes(app: FastAPI, service: Service) -> None:

@@ -111,9 +111,12 @@ class Service:
         job = Job(
             uuid.uuid4().hex, owner, time.time(), "queued", recipe, count, card.title, (request.prompt or "").strip()
         )
+        return self._queue(job)
+
+    def _queue(self, job: Job) -> str:
         with self._lock:
             waiting = self.store.unfinished_jobs()
-            if len(waiting) >= QUEUE_LIMIT or sum(w.owner == owner for w in waiting) >= OWNER_LIMIT:
+            if len(waiting) >= QUEUE_LIMIT or sum(w.owner == job.owner for w in waiting) >= OWNER_LIMIT:
                 raise QueueFull("The queue is full.", "Wait until a picture is done, then try again.")
             self.store.add_job(job)
         self.changed()
@@ -167,22 +170,23 @@ class Service:
             if job.owner == owner:
                 self.stop(owner, job.id)
 
-    def fix(self, owner: str, job_id: str, action: str) -> str:
-        """Applies the fix of a fault; returns the id of the job to watch."""
+    def fix(self, owner: str, job_id: str) -> str:
+        """Applies the fix that the job's fault offers; returns the id of the job to watch.
+
+        The page says only which job: what is done about it was settled here when the fault was told.
+        """
         job = self._own(owner, job_id)
-        verb, _, argument = action.partition(":")
         if job_id in self._trouble:
             self._wake_savers()
             return job_id
+        verb, _, argument = (job.fault.fix if job.fault else "").partition(":")
         match verb:
             case "refresh" | "retry":
                 self.catalog.refresh()
                 return self._again(job, job.recipe)
-            case "size" if "x" in argument:
-                width, _, height = argument.partition("x")
-                if not (width.isdigit() and height.isdigit()):
-                    raise InvalidRequest("That size cannot be read.")
-                return self._again(job, replace(job.recipe, width=int(width), height=int(height)))
+            case "size":
+                width, height = map(int, argument.split("x"))
+                return self._again(job, replace(job.recipe, width=width, height=height))
             case "model":
                 card = self.catalog.model(argument)
                 return self._again(job, replace(job.recipe, model=card.id), card)
@@ -200,10 +204,7 @@ class Service:
             deaths=0,
             model_title=card.title if card else job.model_title,
         )
-        self.store.add_job(new)
-        self.changed()
-        self._nudge()
-        return new.id
+        return self._queue(new)
 
     def forecast(self, request: GenerationRequest, owner: str = "") -> Forecast | None:
         """What a click would cost; None until a worker has told of its device.

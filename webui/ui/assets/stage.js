@@ -116,10 +116,10 @@
       if (alert.dataset.job === now.job) return;
       alert.dataset.job = now.job; alert.setAttribute('role', 'alert');
       alert.replaceChildren(h('h2', {}, fault.message), fault.hint ? h('p', {}, fault.hint) : '',
-        h('div.row', {}, fault.fix ? h('button.btn.main', { onclick: () => fix(now.job, fault) }, fault.fix_label || 'Fix it and try again') : '',
+        h('div.row', {}, fault.fix ? h('button.btn.main', { onclick: () => fix(now.job) }, fault.fix_label || 'Fix it and try again') : '',
           h('button.btn', { onclick: () => { dismissed = now.job; draw(Easel.live.now()); } }, 'Dismiss')));
     }
-    function fix(id, fault) { Easel.live.hope(Easel.live.now().prompt, 1); post(`/jobs/${id}/fix`, { fix: fault.fix }).catch((error) => { Easel.live.giveUp(); trouble(error); }); }
+    function fix(id) { Easel.live.hope(Easel.live.now().prompt, 1); post(`/jobs/${id}/fix`).catch((error) => { Easel.live.giveUp(); trouble(error); }); }
 
     function draw(now) {
       if (now.job !== job || (BUSY.includes(now.state) && !BUSY.includes(was))) { if (now.job !== job) mail.clear(); picked = ''; job = now.job; }
