@@ -20,14 +20,16 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 240.0
 
 
-def make_service(data: Path, models: Sequence[Path] = (ROOT / "models",)) -> Service:
-    """A service that is not started yet. It has one worker, on the CPU."""
+def make_service(
+    data: Path, models: Sequence[Path] = (ROOT / "models",), links: Sequence[WorkerLink] | None = None
+) -> Service:
+    """A service that is not started yet. Unless there are `links`, it has one worker, on the CPU."""
     settings = Settings(data=data, models=tuple(models))
     families = all_families()
     catalog = Catalog(settings.models, families)
     catalog.refresh()
     presets = load_presets(ROOT / "presets", None)
-    return Service(settings, presets, catalog, families, [WorkerLink("cpu", threads=1)])
+    return Service(settings, presets, catalog, families, links or [WorkerLink("cpu", threads=1)])
 
 
 def quick(prompt: str = "a red apple", **changes: object) -> GenerationRequest:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from webui.core.types import Fault, LoraUse, Recipe, SavedImage
+from webui.core.work import work_of
 from webui.jobs.store import Job, Pace, Store, Upload
 
 RECIPE = Recipe("starter", "a red fox", "blurry", 256, 256, 12, 4.0, "Euler", 7, loras=(LoraUse("loras/ink", 0.5),))
@@ -121,7 +122,15 @@ def test_pace_is_kept_for_each_task(store: Store):
     store.set_pace(photo, "cpu", Pace(1.0, 4.0))
     assert store.pace(photo, "cpu") == Pace(1.0, 4.0)
     assert store.pace(RECIPE, "cpu") == Pace(2.0, 3.0)
-    assert Pace(2.0, 3.0).picture_seconds(RECIPE) == pytest.approx(0.065536 * (2 * 12 + 3))
+    assert store.pace_of_task(replace(photo, mask_image="u2"), "cpu") is None
+    assert Pace(2.0, 3.0).seconds(work_of(RECIPE)) == pytest.approx(0.065536 * (2 * 12 * 2 + 3))
+
+
+def test_a_job_that_has_ended_is_not_stopped(store: Store):
+    for number, state in enumerate(("queued", "running", "done", "error")):
+        store.add_job(job(number, state=state))
+        store.stop_job(f"job{number}")
+    assert [store.job(f"job{number}").state for number in range(4)] == ["stopped", "stopped", "done", "error"]
 
 
 def test_a_writer_killed_at_any_moment_leaves_whole_rows(tmp_path: Path):

@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageFilter
 
 from webui.core.errors import MaskEmpty
-from webui.core.geometry import Box, Region, Size, canvas_of, passes, place, region_around, whole
+from webui.core.geometry import Box, Region, Size, canvas_of, drawing_size, passes, place, region_around, whole
 from webui.core.masks import Array, feathered, fit_mask, painted_box, pool, reach
 from webui.core.types import Content, Defaults, Order, Progress, Recipe
 from webui.engine import paste, run
@@ -89,7 +89,7 @@ def draw_photo(work: PhotoWork, model: Model, plan: VramPlan, desk: run.Desk) ->
         if work.latents is None:
             work.latents = _denoised(work, drawing, before, model, plan, desk)
         with desk.at("decoding"):
-            desk.report(Progress("decoding"))
+            desk.report(Progress("decoding", fraction=(work.done + 1) / len(work.drawings)))
             pixels = np.frombuffer(run.decoded(work.latents, model, plan, desk), np.uint8)
         width, height = drawing.region.size
         _put(work.canvas, drawing, pixels.reshape(height, width, 3), before)
@@ -157,7 +157,8 @@ def _repainting(order: Order, photo: Size, at: Box) -> Iterator[Drawing]:
     size = recipe.width, recipe.height
     seen = reach(painted, inpaint.feather, photo)
     if inpaint.area == "whole":
-        region = whole(photo, size)
+        shape = drawing_size(photo[0] / photo[1], order.model.defaults, size[0] * size[1])
+        region = whole(photo, shape if any(inpaint.extend) else size)  # the size is that of the extended canvas
     else:
         region = region_around(seen, photo, inpaint.padding, order.model.defaults, size[0] * size[1])
     alpha = feathered(np.asarray(mask.crop(region.box)), inpaint.feather, inpaint.soft)
@@ -229,7 +230,7 @@ def _start(work: PhotoWork, drawing: Drawing, before: Before, model: Model, plan
         if drawing.fresh is not None and drawing.soft:  # the photo between free bands: its share is a strength
             change = _as_strong(change, drawing, model)
     clean = encoded(before.base, model, plan, desk)
-    strength = _as_strong(torch.tensor(drawing.strength), drawing, model).item()
+    strength = _as_strong(torch.tensor(drawing.strength, dtype=torch.float64), drawing, model).item()
     start = Start(strength, clean, _content(clean, change, drawing.content, work), change)
     start.part, start.parts = work.done, len(work.drawings)
     if shows_the_mask(model.pipe.unet):

@@ -41,6 +41,11 @@ def place(model: Model, plan: VramPlan, device: Any) -> None:
     model.placed = (plan.rung, device)
 
 
+def streams_denoiser(plan: VramPlan) -> bool:
+    """Whether the denoiser comes to the device in groups of layers, from copies of their weights."""
+    return "denoiser" in _streamed.get(plan.rung, ())
+
+
 def take_off(model: Model) -> None:
     """Everything back into system memory, as it was loaded, without hooks."""
     if model.placed is None:

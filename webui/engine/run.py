@@ -18,7 +18,7 @@ from webui.core.prompt import schedule
 from webui.core.types import Progress, Recipe, Stage
 from webui.engine.attention import AttentionChoice
 from webui.engine.model import Model
-from webui.engine.place import at_work, place, tiles
+from webui.engine.place import at_work, place, streams_denoiser, take_off, tiles
 from webui.engine.preview import Previewer
 from webui.engine.samplers import build_scheduler
 from webui.engine.start import LateStart, NineChannels, Start
@@ -74,7 +74,7 @@ def draw(work: Work, model: Model, plan: VramPlan, desk: Desk) -> bytes:
         with desk.at("denoising"):
             work.latents = denoised(work.recipe, model, plan, desk, embeds)
     with desk.at("decoding"):
-        desk.report(Progress("decoding"))
+        desk.report(Progress("decoding", fraction=1.0))
         return decoded(work.latents, model, plan, desk)
 
 
@@ -136,7 +136,7 @@ def denoised(
     unet = model.pipe.unet
     if unet.dtype != torch.float32:
         desk.notes.append("The numbers ran over, so it was drawn again with more exact ones.")
-        with wider(unet):
+        with wider_in_place(model, plan, desk.device):
             latents = _denoise(recipe, model, plan, desk, embeds, start)
             if torch.isfinite(latents).all():
                 return latents.to(model.dtype)
@@ -148,7 +148,7 @@ def _denoise(
 ) -> Any:
     import torch
 
-    scheduler = build_scheduler(desk.presets, recipe.sampler, model.pipe.scheduler)
+    scheduler = build_scheduler(desk.presets, recipe.sampler, model.pipe.scheduler, recipe.seed)
     if start:
         scheduler = LateStart(scheduler, start.strength)
     pipe = model.family.denoiser(model.pipe, scheduler)
@@ -237,6 +237,25 @@ def _pixels(latents: Any, model: Model) -> Any:
 
 def _flat(pixels: Any) -> bool:
     return bool((pixels == pixels[0, 0]).all())
+
+
+@contextmanager
+def wider_in_place(model: Model, plan: VramPlan, device: Any) -> Iterator[None]:
+    """The denoiser in float32 for a while. Where it is streamed, it is streamed anew: its groups keep copies."""
+    import torch
+
+    if not streams_denoiser(plan):
+        with wider(model.pipe.unet):
+            yield
+        return
+    take_off(model)
+    model.pipe.unet.to(torch.float32)
+    place(model, plan, device)
+    try:
+        yield
+    finally:
+        take_off(model)
+        place(model, plan, device)
 
 
 @contextmanager

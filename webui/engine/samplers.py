@@ -15,8 +15,10 @@ from webui.core.presets import Presets, Sampler
 _karras_from = 80.0
 
 
-def build_scheduler(presets: Presets, name: str, base: Any) -> Any:
+def build_scheduler(presets: Presets, name: str, base: Any, seed: int = 0) -> Any:
     """A new scheduler of the sampler `name` for one picture; `base` is the checkpoint's own and stays as it is.
+
+    `seed` is for samplers whose noise does not come from the pipeline's generator.
 
     Raises InvalidRequest for a name that is not in the presets.
     """
@@ -30,6 +32,8 @@ def build_scheduler(presets: Presets, name: str, base: Any) -> Any:
     made = cls(**settings)
     if settings.get("use_karras_sigmas") and settings.get("rescale_betas_zero_snr"):
         made.register_to_config(sigma_max=_karras_from)
+    if hasattr(made, "noise_sampler_seed"):
+        made.noise_sampler_seed = seed
     return made
 
 

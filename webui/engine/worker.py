@@ -25,6 +25,7 @@ from webui.engine.photo import PhotoWork, draw_photo, photo_work
 from webui.engine.run import Desk, Work, draw
 from webui.families import all_families
 from webui.families.base import Family
+from webui.memory.estimate import BYTES
 from webui.memory.plan import VramPlan, budget_of, cap_bytes, plan, refusal, size_that_fits
 
 shipped_presets = Path(__file__).resolve().parents[2] / "presets"
@@ -128,11 +129,15 @@ class Worker:
 
     def _facts_now(self, model: Model | None) -> DeviceFacts:
         """Free memory as the planner wants it: what the model holds there now would be given back."""
-        held = model.card.sizes.total if model is not None and self._holds(model) else 0
-        return replace(self.facts, free=min(self.facts.total, self._free() + held))
+        return replace(self.facts, free=min(self.facts.total, self._free() + (self._held(model) if model else 0)))
 
-    def _holds(self, model: Model) -> bool:
-        return self.facts.kind != "cuda" or (model.placed or ("",))[0] in ("resident", "text_encoder_leaves")
+    def _held(self, model: Model) -> int:
+        """Bytes of the model on the device, as its numbers are kept there, not as they lie in the file."""
+        sizes, rung = model.card.sizes, (model.placed or ("",))[0]
+        if self.facts.kind == "cuda" and rung not in ("resident", "text_encoder_leaves"):
+            return 0
+        there = sizes.total - (sizes.text_encoders if rung == "text_encoder_leaves" else 0)
+        return int(there * BYTES[self.facts.dtype] / sizes.bytes_per_parameter)
 
     def _plan(self, recipe: Recipe, model: Model) -> VramPlan:
         return plan(

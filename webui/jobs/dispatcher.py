@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
-from webui.core.errors import DiskFull, Stopped, UserError, WorkerDied
+from webui.core.errors import Stopped, UserError, WorkerDied
 from webui.core.types import DeviceFacts, Fault, GeneratedImage, JobState, ModelCard, Order, Progress
 from webui.jobs.running import Running, measured
 from webui.jobs.store import Job, Store
@@ -39,7 +40,7 @@ class Link(Protocol):
 class Desk(Protocol):
     """What the dispatcher needs of the service."""
 
-    def take_next(self, link: Link) -> Running | None: ...
+    def take_next(self, dispatcher: Dispatcher) -> Running | None: ...
     def order_for(self, job: Job, index: int) -> Order: ...
     def keep(self, job: Job, index: int, image: GeneratedImage) -> None: ...
     def changed(self) -> None: ...
@@ -89,21 +90,29 @@ class Dispatcher:
     def _work(self) -> None:
         told = None
         while not self._closing:
-            running = self._desk.take_next(self.link)
+            try:
+                running = self._desk.take_next(self)
+            except (UserError, sqlite3.Error):  # a full disk, mostly: the queue waits
+                log.exception("The next job could not be taken")
+                self._sleep(5.0)
+                continue
             if running is None:
                 now = (self.link.state, self.link.model, self.link.facts)
                 if now != told:  # a worker that got ready, or died, rings no bell itself
                     told = now
                     self._desk.changed()
-                with self._wake:
-                    self._wake.wait(1.0)
+                self._sleep(1.0)
                 continue
-            self.running = running
             try:
                 self._draw_all(running)
             finally:
                 self.running = None
                 self._desk.left(running)
+
+    def _sleep(self, seconds: float) -> None:
+        """Until then, or until there may be something to do."""
+        with self._wake:
+            self._wake.wait(seconds)
 
     def _draw_all(self, running: Running) -> None:
         """Draws what a job still lacks and writes its end into the database."""
@@ -121,7 +130,7 @@ class Dispatcher:
                 image = self._draw(running, index)
                 running.notes += [note for note in image.notes if note not in running.notes]
                 saved.append(self._saver.submit(self._desk.keep, job, index, image))
-                self._measure(job, image)
+                self._measure(running, image)
             for future in saved:
                 future.result()
             if self._store.drawn_places(job.id) != set(range(job.count)):  # given up while the disk was full
@@ -153,15 +162,18 @@ class Dispatcher:
             try:
                 self._store.set_job(running.job.id, state, fault, running.notes)
                 return
-            except DiskFull:
-                with self._wake:
-                    self._wake.wait(5.0)
+            except (UserError, sqlite3.Error):
+                log.exception("How a job ended could not be written")
+                self._sleep(5.0)
 
     def _draw(self, running: Running, index: int) -> GeneratedImage:
         """One picture; a worker that dies under it costs one more try, not the job."""
         while True:
             try:
-                return self.link.draw(self._desk.order_for(running.job, index), lambda p: self._progress(running, p))
+                order = self._desk.order_for(running.job, index)
+                if running.stop_asked:
+                    raise Stopped
+                return self.link.draw(order, lambda progress: self._progress(running, progress))
             except WorkerDied:
                 if running.stop_asked:
                     raise Stopped from None
@@ -171,13 +183,19 @@ class Dispatcher:
                 running.notes.append("The drawing process stopped unexpectedly, so this picture was started again.")
 
     def _progress(self, running: Running, progress: Progress) -> None:
+        if running.stop_asked:  # also when Stop was pressed just before there was anything to cancel
+            self.link.cancel()
         running.take(progress)
         if progress.note and progress.note not in running.notes:
             running.notes.append(progress.note)
         self._desk.changed()
 
-    def _measure(self, job: Job, image: GeneratedImage) -> None:
-        facts = self.link.facts
-        if facts is not None:
-            before = self._store.pace(job.recipe, facts.name)
-            self._store.set_pace(job.recipe, facts.name, measured(image, before))
+    def _measure(self, running: Running, image: GeneratedImage) -> None:
+        facts, recipe = self.link.facts, running.job.recipe
+        if facts is None:
+            return
+        try:
+            before = self._store.pace_of_task(recipe, facts.name)
+            self._store.set_pace(recipe, facts.name, measured(image, running.work, before))
+        except (UserError, sqlite3.Error):  # no reason to lose a picture over
+            log.exception("The pace could not be kept")

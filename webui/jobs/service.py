@@ -17,6 +17,7 @@ from typing import Any
 
 from webui import __version__
 from webui.core.errors import InvalidRequest, ModelMissing, NotFound, QueueFull, UserError, WrongFamily
+from webui.core.geometry import drawing_size
 from webui.core.presets import Presets
 from webui.core.settings import Settings, save_settings
 from webui.core.settle import settle
@@ -30,6 +31,7 @@ from webui.core.types import (
     Order,
     Recipe,
 )
+from webui.core.work import DrawnWork, work_of
 from webui.families.base import Family
 from webui.jobs import views
 from webui.jobs.broadcast import Broadcast
@@ -156,11 +158,10 @@ class Service:
 
     def stop(self, owner: str, job_id: str) -> None:
         """Stops a job, waiting or running; a finished one stays as it is."""
-        job = self._own(owner, job_id)
+        self._own(owner, job_id)
         with self._lock:
-            running = any(d.stop(job_id) for d in self._dispatchers)
-            if not running and not job.finished:
-                self.store.set_job(job_id, "stopped")
+            if not any(d.stop(job_id) for d in self._dispatchers):
+                self.store.stop_job(job_id)
         self._wake_savers()
         self.changed()
 
@@ -188,9 +189,24 @@ class Service:
                 width, height = map(int, argument.split("x"))
                 return self._again(job, replace(job.recipe, width=width, height=height))
             case "model":
-                card = self.catalog.model(argument)
-                return self._again(job, replace(job.recipe, model=card.id), card)
+                return self._with_another_model(job, self.catalog.model(argument))
         raise InvalidRequest("There is nothing to mend here.")
+
+    def _with_another_model(self, job: Job, card: ModelCard) -> str:
+        """The job drawn by that model, in the same shape; what suits it in all else is its own to say."""
+        recipe = job.recipe
+        size = drawing_size(recipe.width / recipe.height, card.defaults)
+        asked = replace(
+            views.request_of(recipe),
+            model=card.id,
+            loras=(),
+            width=None if recipe.init_image else size[0],
+            height=None if recipe.init_image else size[1],
+            steps=None,
+            guidance_scale=None,
+            sampler=None,
+        )
+        return self._again(job, self._settle(job.owner, asked, card, self._rng)[0], card)
 
     def _again(self, job: Job, recipe: Recipe, card: ModelCard | None = None) -> str:
         new = replace(
@@ -226,7 +242,7 @@ class Service:
             cfg=recipe.guidance_scale > 1,
             activations=self.families[card.family].activations,
             vram_cap=cap_bytes(self.settings.vram),
-            seconds=pace.picture_seconds(recipe) * count if pace else None,
+            seconds=pace.seconds(self._work(owner, recipe)) * count if pace else None,
         )
 
     def request_of(self, owner: str, picture_id: str) -> GenerationRequest:
@@ -234,7 +250,7 @@ class Service:
         picture = self.pictures.get(owner, picture_id)
         if picture is None:
             raise NotFound("This picture is not here any more.")
-        return views.request_of(picture)
+        return views.request_of(picture.recipe)
 
     def picture_that_tells(self, owner: str, text: str) -> str | None:
         """The id of the owner's newest picture with this infotext, among those that a person still remembers."""
@@ -351,8 +367,8 @@ class Service:
 
     # for the dispatchers ---------------------------------------------------------------
 
-    def take_next(self, link: Link) -> Running | None:
-        """The next job for a free device, marked as running."""
+    def take_next(self, dispatcher: Dispatcher) -> Running | None:
+        """The next job for a free device: marked as running and given to it at once, so that nobody else takes it."""
         if self._closing:
             return None
         with self._lock:
@@ -362,9 +378,11 @@ class Service:
             order = fair_order(waiting, [r.job.owner for r in running])
             if not order:
                 return None
-            self.store.set_job(order[0].id, "running")
-        facts = link.facts
-        return Running(order[0], self.store.pace(order[0].recipe, facts.name) if facts else None)
+            job, facts = order[0], dispatcher.link.facts
+            self.store.set_job(job.id, "running")
+            pace = self.store.pace(job.recipe, facts.name) if facts else None
+            dispatcher.running = Running(job, self._work(job.owner, job.recipe), pace)
+            return dispatcher.running
 
     def order_for(self, job: Job, index: int) -> Order:
         recipe = job.recipe.picture(index)
@@ -441,7 +459,15 @@ class Service:
         """Seconds a whole job is expected to take, None while its model has not been measured here."""
         facts = self._facts()
         pace = self.store.pace(job.recipe, facts.name) if facts else None
-        return pace.picture_seconds(job.recipe) * job.count / len(self._dispatchers) if pace else None
+        return pace.seconds(self._work(job.owner, job.recipe)) * job.count if pace else None
+
+    def _work(self, owner: str, recipe: Recipe) -> DrawnWork:
+        """What one picture asks of the device, as far as can be told: its photo or model may be gone."""
+        try:
+            photo = self.photos.size(owner, recipe.init_image) if recipe.init_image else None
+            return work_of(recipe, photo, self.catalog.model(recipe.model).defaults)
+        except UserError:
+            return work_of(recipe)
 
     def _worker_view(self, model: str | None) -> dict[str, str]:
         states: Callable[[str], bool] = lambda wanted: any(d.link.state == wanted for d in self._dispatchers)  # noqa: E731

@@ -17,6 +17,7 @@ from typing import Any
 
 from webui.core.errors import DiskFull, FolderUnusable
 from webui.core.types import FINISHED, Fault, JobState, Recipe, SavedImage
+from webui.core.work import DrawnWork
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -78,10 +79,9 @@ class Pace:
     step_second: float
     fixed_second: float
 
-    def picture_seconds(self, recipe: Recipe) -> float:
-        """Seconds that one picture of `recipe` is expected to take."""
-        megapixels = recipe.width * recipe.height / 1e6
-        return megapixels * (self.step_second * recipe.steps * max(recipe.strength, 0.05) + self.fixed_second)
+    def seconds(self, work: DrawnWork) -> float:
+        """What a picture that asks for this work is expected to take."""
+        return (self.step_second * work.pixel_steps + self.fixed_second * work.pixels) / 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +178,11 @@ class Store:
                 "UPDATE jobs SET state = ?, started = started OR ? = 'running', fault = ?, notes = ? WHERE id = ?",
                 (state, state, json.dumps(asdict(fault)) if fault else "", json.dumps(list(notes)), job_id),
             )
+
+    def stop_job(self, job_id: str) -> None:
+        """Ends a job as stopped, unless it has ended already."""
+        with self._transaction() as db:
+            db.execute("UPDATE jobs SET state = 'stopped' WHERE id = ? AND state IN ('queued', 'running')", (job_id,))
 
     def count_death(self, job_id: str) -> int:
         """Notes that a worker died under this job; returns how often that has happened."""
@@ -285,12 +290,13 @@ class Store:
 
     def pace(self, recipe: Recipe, device: str) -> Pace | None:
         """That of the recipe's model in its task, else in another task."""
-        rows = self._rows(
-            "SELECT step_second, fixed_second FROM paces WHERE model = ? AND device = ? ORDER BY task = ? DESC, task",
-            recipe.model,
-            device,
-            recipe.task,
-        )
+        known = "SELECT step_second, fixed_second FROM paces WHERE model = ? AND device = ?"
+        rows = self._rows(known + " ORDER BY task = ? DESC, task", recipe.model, device, recipe.task)
+        return Pace(*rows[0]) if rows else None
+
+    def pace_of_task(self, recipe: Recipe, device: str) -> Pace | None:
+        known = "SELECT step_second, fixed_second FROM paces WHERE model = ? AND device = ? AND task = ?"
+        rows = self._rows(known, recipe.model, device, recipe.task)
         return Pace(*rows[0]) if rows else None
 
     def set_pace(self, recipe: Recipe, device: str, pace: Pace) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from webui.core.types import Fault, GenerationRequest, SavedImage
+from webui.core.types import Fault, GenerationRequest, Recipe, SavedImage
 from webui.jobs.running import Running
 from webui.jobs.store import Job
 
@@ -32,9 +32,8 @@ def picture(saved: SavedImage) -> dict[str, Any]:
     }
 
 
-def request_of(saved: SavedImage) -> GenerationRequest:
-    """The request that draws a saved picture again. The prompt is the one the model read, so no style is named."""
-    recipe = saved.recipe
+def request_of(recipe: Recipe) -> GenerationRequest:
+    """The request that draws one picture of a recipe again. The prompt is what the model read, so no style is named."""
     return GenerationRequest(
         prompt=recipe.prompt,
         negative_prompt=recipe.negative_prompt,
@@ -110,7 +109,7 @@ def live(
         view |= _running(running)
     elif not job.finished:
         ahead = next((place for place, other in enumerate(waiting) if other.id == job.id), 0) + len(all_running)
-        left = _wait_seconds(waiting[: ahead - len(all_running)], all_running, seconds)
+        left = wait_seconds(waiting[: ahead - len(all_running)], all_running, seconds)
         view |= {"state": "queued", "position": ahead, "seconds_left": left}
     elif stopped is not None:
         view["preview"] = _preview(stopped)
@@ -153,20 +152,28 @@ def _waiting(
             "job": job.id,
             "prompt": job.prompt,
             "position": place + len(all_running),
-            "seconds": _wait_seconds(waiting[:place], all_running, seconds),
+            "seconds": wait_seconds(waiting[:place], all_running, seconds),
         }
         for place, job in enumerate(waiting)
         if job.owner == owner and (focus is None or job.id != focus.id)
     ]
 
 
-def _wait_seconds(
+def wait_seconds(
     before: Sequence[Job], all_running: Sequence[Running], seconds: Callable[[Job], float | None]
 ) -> float | None:
-    """Seconds until a job's turn comes; None as soon as one of those before it cannot be foreseen."""
-    each = [r.seconds_left for r in all_running] + [seconds(job) for job in before]
-    known = [s for s in each if s is not None]
-    return sum(known) if len(known) == len(each) else None
+    """Seconds until a job's turn comes; None as soon as one of those before it cannot be foreseen.
+
+    Each job goes to the device that is free first.
+    """
+    free = [r.seconds_left for r in all_running] or [0.0]
+    for spent in map(seconds, before):
+        known = [s for s in free if s is not None]
+        if spent is None or len(known) < len(free):
+            return None
+        free[free.index(min(known))] = min(known) + spent
+    known = [s for s in free if s is not None]
+    return min(known) if len(known) == len(free) else None
 
 
 def _caption(view: dict[str, Any], running: Running | None) -> str:
