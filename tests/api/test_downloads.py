@@ -15,8 +15,8 @@ from fastapi.testclient import TestClient
 from tests.hub import Hub, running_hub
 from tests.offers import ANN, ended, offering
 from tests.studio import wait_for
-from webui.api.guard import is_here
 from webui.api.server import build_app, events, guarded
+from webui.core.visitors import is_here
 from webui.jobs.service import Service
 
 CONTENT = random.Random(5).randbytes(200_000)

@@ -8,7 +8,8 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from webui.api.guard import Guard, host_name, is_loopback
+from webui.api.guard import BODY_LIMIT, Guard
+from webui.core.visitors import host_name, is_loopback
 
 
 def client(**arguments: object) -> TestClient:
@@ -93,3 +94,24 @@ def test_names_and_addresses():
     assert host_name("[::1]:80") == "::1"
     assert is_loopback("127.0.0.1") and is_loopback("::1") and is_loopback("localhost")
     assert not is_loopback("0.0.0.0") and not is_loopback("192.168.1.2")
+
+
+def test_a_body_in_chunks_is_taken_in_up_to_the_limit_only():
+    read = 0
+
+    async def app(scope: object, receive: object, send: object) -> None:
+        nonlocal read
+        while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+            read += len(message["body"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": message["type"].encode()})
+
+    chunks = (bytes(2**20) for _ in range(BODY_LIMIT // 2**20 + 20))
+    answer = TestClient(Guard(app), base_url="http://127.0.0.1:7860").post("/act", content=chunks)
+    assert answer.text == "http.disconnect"
+    assert read <= BODY_LIMIT
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "///"])
+def test_an_origin_that_cannot_be_read_is_another_page(origin: str):
+    assert client().post("/act", headers={"origin": origin}).status_code == 403

@@ -8,17 +8,17 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
+
+from webui.core.visitors import LOCAL_NAMES, host_name
 
 COOKIE = "easel"
 COOKIE_SECONDS = 365 * 24 * 3600
 BODY_LIMIT = 100 * 2**20
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
-LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "testserver"})
 # Gradio's page needs inline scripts and eval; everything else is refused, and nothing is fetched from another host.
 CONTENT_POLICY = "; ".join(
     [
@@ -28,7 +28,6 @@ CONTENT_POLICY = "; ".join(
         "base-uri 'self'",
     ]
 )
-_PASSED_ON = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -64,6 +63,15 @@ class Guard:
                 "headers": [h for h in scope["headers"] if h[0] != b"cookie"] + [(b"cookie", cookies.encode("latin-1"))]
             }
 
+        taken = 0
+
+        async def counted() -> Any:
+            """What arrives, until it is too much: a body sent in chunks says nothing of its length beforehand."""
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            return {"type": "http.disconnect"} if taken > BODY_LIMIT else message
+
         async def with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":
                 cookie = f"{COOKIE}={owner}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax"
@@ -71,7 +79,7 @@ class Guard:
                 message = message | {"headers": [*message["headers"], *extra]}
             await send(message)
 
-        return await self._app(scope, receive, with_headers)
+        return await self._app(scope, counted, with_headers)
 
     def _refusal(self, method: str, headers: dict[bytes, str]) -> tuple[int, str, list[tuple[bytes, bytes]]] | None:
         """Status, words and extra headers when the request may not pass."""
@@ -80,7 +88,7 @@ class Guard:
             return 400, "Easel does not answer to this name.", []
         if method not in READING:
             origin = headers.get(b"origin")
-            if origin is not None and urlsplit(origin).netloc != headers.get(b"host"):
+            if origin is not None and _place(origin) != headers.get(b"host"):
                 return 403, "This request came from another page.", []
             if headers.get(b"sec-fetch-site", "same-origin") not in ("same-origin", "none"):
                 return 403, "This request came from another page.", []
@@ -100,30 +108,11 @@ class Guard:
         return secrets.compare_digest(given, self._password.encode())
 
 
-def host_name(host: str) -> str:
-    """The name in a Host header, without its port."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0].lower()
-
-
-def is_here(scope: Mapping[str, Any]) -> bool:
-    """Whether a request comes from this computer itself: by its name, its address, and through nobody.
-
-    A shared link has another name, a computer of the network another address, and what stands in between says so.
-    """
-    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    client = scope.get("client") or ("", 0)
-    named = host_name(headers.get(b"host", "")) in LOCAL_NAMES
-    return named and is_loopback(client[0]) and not _PASSED_ON & headers.keys()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a bind address is reachable from this computer only."""
+def _place(origin: str) -> str:
     try:
-        return ip_address(host).is_loopback
+        return urlsplit(origin).netloc
     except ValueError:
-        return host == "localhost"
+        return ""
 
 
 def _cookie(header: str) -> str | None:

@@ -12,10 +12,12 @@ from fastapi import Body, Cookie, Depends, FastAPI, Query, Request, UploadFile
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
-from webui.api.guard import Guard, is_here, is_loopback
+from webui.api.guard import Guard
+from webui.api.page_door import PageDoor
 from webui.core.errors import NotFound, NotYours, UserError
 from webui.core.plain import without_words
 from webui.core.settings import Settings
+from webui.core.visitors import is_here, is_loopback
 from webui.jobs import views
 from webui.jobs.service import Service
 
@@ -49,7 +51,7 @@ def build_app(service: Service, style_previews: Path) -> FastAPI:
 def guarded(app: FastAPI, settings: Settings) -> Guard:
     """The app behind its guard; what the server runs."""
     open_to_network = not is_loopback(settings.host)
-    return Guard(app, hosts=[settings.host], any_host=open_to_network, password=settings.password)
+    return Guard(PageDoor(app), hosts=[settings.host], any_host=open_to_network, password=settings.password)
 
 
 def _add_reading_routes(app: FastAPI, service: Service) -> None:

@@ -21,6 +21,7 @@ STYLES = ("base.css", "fields.css", "desk.css", "stage.css", "viewer.css", "gall
 SCRIPTS = ("base.js", "fields.js", "viewer.js", "live.js", "stage.js", "gallery.js", "panels.js", "offer.js",
            "photo.js", "photo_desk.js", "mask_core.js", "mask_view.js", "palette.js", "mask_canvas.js")  # fmt: skip
 UPLOAD_LIMIT = "64mb"
+SESSIONS = 200  # whose components' state Gradio remembers, a quarter of a megabyte each
 
 
 def build_page(service: Service) -> gr.Blocks:
@@ -65,6 +66,8 @@ def mount_arguments(service: Service) -> dict[str, Any]:
 def mount_page(app: FastAPI, service: Service) -> FastAPI:
     """Mounts the page at "/", behind the routes that `app` has already."""
     page = build_page(service)
+    page.has_launched = True  # else Gradio takes any path for a file's, not only those of uploads
+    page.state_session_capacity = SESSIONS
     return gr.mount_gradio_app(app, page, path="/", **mount_arguments(service))
 
 

@@ -13,7 +13,7 @@ from webui.core.types import Forecast, GenerationRequest, LoraCard, ModelCard
 from webui.jobs.service import Service
 from webui.ui import choices, components
 from webui.ui.desk import Desk
-from webui.ui.replies import QUIET, is_local
+from webui.ui.replies import QUIET, comes_from_here
 
 FOLDERS = (("Checkpoints", "checkpoints"), ("LoRAs", "loras"))
 FORECASTS = 40
@@ -48,7 +48,7 @@ def library(service: Service, request: gr.Request) -> dict[str, Any]:
     return {
         "models": [_model(service, card, forecasts.get(card.id)) for card in models],
         "loras": [_lora(service, card) for card in loras],
-        "folders": _folders(service, is_local(request)),
+        "folders": _folders(service, comes_from_here(request)),
         "machine": _machine(service, [f for f in forecasts.values() if f]),
         "note": "What is on this computer. The name of the file is the name of the model.",
     }

@@ -14,10 +14,9 @@ import gradio as gr
 
 from webui.core.errors import UserError
 from webui.core.types import Fault
+from webui.core.visitors import is_here
 
 log = logging.getLogger(__name__)
-
-LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 Reply = dict[str, Any]
 # What every listener of the page wants: no queue (the jobs have their own), no spinner, no public API name.
@@ -29,10 +28,9 @@ def owner_of(request: gr.Request) -> str:
     return str(request.cookies["easel"])
 
 
-def is_local(request: gr.Request) -> bool:
-    """Whether the page was opened on this computer, by the name it was opened under: a shared link has another one."""
-    host = str(request.headers.get("host", "")).lower()
-    return any(host == name or host.startswith(name + ":") for name in LOCAL_HOSTS)
+def comes_from_here(request: gr.Request) -> bool:
+    """Whether whoever uses the page sits at this computer."""
+    return is_here(request.request.scope)
 
 
 def reply(**content: Any) -> Reply:

@@ -10,7 +10,7 @@ from webui import __version__
 from webui.core.errors import NotYours
 from webui.jobs.service import Service
 from webui.ui import components
-from webui.ui.replies import QUIET, Reply, answering, is_local, reply
+from webui.ui.replies import QUIET, Reply, answering, comes_from_here, reply
 
 FORMATS = (
     {"value": "png", "title": "PNG", "spoken": "PNG, without loss"},
@@ -91,7 +91,7 @@ def values(service: Service) -> list[Any]:
 
 
 def _change(service: Service, request: gr.Request, **changes: Any) -> None:
-    if not is_local(request):
+    if not comes_from_here(request):
         raise NotYours("Only the person at this computer can change this.")
     service.change_settings(**changes)
     service.changed()
@@ -101,7 +101,7 @@ def facts(service: Service, request: gr.Request) -> list[tuple[str, str]]:
     """What stands under "About": paths only for whoever sits at this computer."""
     worker = next(iter(service.health()["workers"]), {"device": "", "state": "", "model": ""})
     rows = [("Version", __version__), ("Device", worker["device"] or "getting ready…"), ("State", worker["state"])]
-    if is_local(request):
+    if comes_from_here(request):
         rows += [
             ("Pictures", str(service.settings.data / "outputs")),
             ("Models", str(service.settings.models[0])),
