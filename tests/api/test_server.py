@@ -17,7 +17,7 @@ from webui.api.server import events
 from webui.core.errors import QueueFull
 from webui.core.imaging import read_picture_text
 from webui.core.types import Fault
-from webui.jobs.service import OWNER_LIMIT, Service
+from webui.jobs.service import OWNER_LIMIT, QUEUE_LIMIT, Service
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +156,40 @@ def test_nothing_else_is_there(ann: TestClient, path: str):
 
 def test_style_pictures_stay_in_their_folder(ann: TestClient, service: Service, tmp_path: Path):
     assert ann.get("/style-preview/%2e%2e/%2e%2e/etc/passwd").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/pictures/delete", b'{"ids": ["\\ud800"]}'),
+        ("/pictures/delete", b'{"ids": NaN}'),
+        ("/pictures/restore", b'{"ids": "x"}'),
+        ("/pictures/x/favourite", b'{"on": "\\ud800"}'),
+        ("/pictures/x/favourite", b"{"),
+    ],
+)
+def test_a_request_that_cannot_be_read_is_told_in_words(ann: TestClient, path: str, body: bytes):
+    answer = ann.post(path, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["message"].endswith(".")
+
+
+def test_strangers_leave_room_in_the_queue(service: Service, ann: TestClient):
+    blocker = service.submit(ANN, quick("a long one", steps=150, width=256, height=256))
+    wait_for(lambda: service.store.job(blocker).state == "running")
+    made_up = (f"visitor{k:020d}" for k in range(QUEUE_LIMIT))
+    with pytest.raises(QueueFull):
+        for number, owner in enumerate(made_up):
+            service.submit(owner, quick(seed=number), here=False)
+    here = service.submit(ANN, quick("mine"), here=True)
+    for job in service.store.unfinished_jobs():
+        if job.id not in (blocker, here):
+            service.stop(job.owner, job.id)
+    service.stop(ANN, blocker)
+    assert finished(service, here).state == "done"
+
+
+def test_a_model_that_is_no_name_is_missing(service: Service):
+    for model in (["starter"], {"id": "starter"}, 7):
+        assert service.model_for(model).id == "starter"  # what is no name names nothing: the first that works
+    assert not service.store._rows("SELECT * FROM jobs WHERE id = ?", "\ud800")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.cards import BIG, LORAS, SMALL, presets, settled
-from webui.core.infotext import read_infotext, write_infotext
+from webui.core.infotext import TEXT_LIMIT, read_infotext, write_infotext
 from webui.core.settle import clean_text, settle
 from webui.core.settle_photo import PHOTO_LIMITS
 from webui.core.types import GenerationRequest, Inpainting, LoraUse, ModelCard, Recipe
@@ -272,3 +272,16 @@ def test_a_lora_without_a_title_is_called_by_its_file() -> None:
 def test_cleaning_twice_changes_nothing(text) -> None:
     once = clean_text("Prompt", text)
     assert clean_text("Prompt", once) == once
+
+
+@pytest.mark.parametrize("text", ["a" * 500_000, "a" + " " * 500_000 + "!", "a b-c/" * 90_000, 'k: "' * 100_000])
+def test_a_hostile_line_is_read_like_any_other(text: str) -> None:
+    """Tried at each character anew, these would take minutes, and nobody else would be served meanwhile."""
+    told = read_infotext(text)
+    assert not told.parameters
+    assert len(told.prompt) <= TEXT_LIMIT
+
+
+def test_of_a_very_long_text_the_parameters_at_its_end_are_read() -> None:
+    told = read_infotext("a fox " * 50_000 + "\nSteps: 20, Sampler: Euler, Seed: 7, Size: 64x64")
+    assert told.parameters["Seed"] == "7"

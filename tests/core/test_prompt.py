@@ -162,3 +162,13 @@ def test_a_style_that_is_not_there_is_not_taken_out() -> None:
     assert remove_style("a cat", "", Style("s", "", "ugly")) is None
     twice = Style("s", "{prompt} and {prompt} again")
     assert remove_style("a cat and a cat again", "", twice) == ("a cat", "")
+
+
+@pytest.mark.parametrize("text", ["<lora:" + "x" * 500_000, "<lora:x" * 70_000, "<lora: :" + " :" * 200_000])
+def test_a_lora_that_never_ends_is_text(text: str) -> None:
+    assert extract_loras(text) == (text.rstrip(), [])
+
+
+@pytest.mark.parametrize("text", ["a <lora:> b", "a <lora:  :1> b"])
+def test_a_lora_without_a_name_is_text(text: str) -> None:
+    assert extract_loras(text) == (text, [])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.core.cards import BIG, LORAS, SMALL, presets, settled
 from webui.core.errors import InvalidRequest, TooMuchAsked, UserError, WrongFamily
 from webui.core.settle import LIMITS, settle, shape_size
-from webui.core.types import Defaults, Fault, GenerationRequest, LoraUse
+from webui.core.types import Defaults, Fault, GenerationRequest, Inpainting, LoraUse
 
 
 def test_an_empty_request_gets_everything_from_the_model() -> None:
@@ -176,3 +176,14 @@ def test_a_photo_is_redrawn_with_as_many_pixels_as_the_model_wants_for_it() -> N
     width, height = size(init_image="p", mask_image="m")
     assert abs(width * height / 128**2 - 1) < 0.1
     assert size(init_image="p", width=192, height=128) == (192, 128)
+
+
+def test_what_is_kept_of_a_large_photo_counts_too() -> None:
+    """However little of it is drawn: sixteen pictures of 64 megapixels would fill memory and disk."""
+    spot = GenerationRequest("a door", init_image="u1", mask_image="u2", steps=1)
+    assert settle(replace(spot, count=4), SMALL, {}, presets(), random.Random(1), (8000, 8000))[1] == 4
+    with pytest.raises(TooMuchAsked, match="16 pictures of 8000"):
+        settle(replace(spot, count=16), SMALL, {}, presets(), random.Random(1), (8000, 8000))
+    extended = replace(spot, count=16, inpaint=Inpainting(extend_right=4000))
+    with pytest.raises(TooMuchAsked):
+        settle(extended, SMALL, {}, presets(), random.Random(1), (4000, 3000))

@@ -19,6 +19,7 @@ from webui.core.presets import load_presets
 from webui.core.types import Inpainting, Order, Progress
 from webui.engine import run
 from webui.engine.device import find_device
+from webui.engine.photo import photo_work
 from webui.engine.samplers import build_scheduler
 from webui.engine.start import LateStart, NineChannels, Start, comparable
 from webui.engine.worker import Worker, shipped_presets
@@ -242,3 +243,25 @@ def test_an_order_with_a_photo_goes_through_the_pipe(tiny_models: TinyModels) ->
     inpaint = Inpainting("whole", 12, "noise", 5, True, True, 1, 2, 3, 4)
     order: Order = photo_order(card, noise_photo(9, 9), box_mask(9, 9, (1, 1, 3, 3)), inpaint, resize="crop")
     assert wire.unpack_order(wire.pack_order(order)) == order
+
+
+def test_a_strength_takes_its_share_of_the_steps_to_the_last_one(worker: Worker, tiny_models: TinyModels) -> None:
+    """0.7 of ten steps are seven: not six, as for the nearest number of half the digits."""
+    card = card_of(tiny_models.sd, families(tiny_models))
+    photo = noise_photo(64, 64)
+    for strength, steps, taken in ((0.7, 10, 7), (0.9, 10, 9), (0.35, 20, 7)):
+        told: list[Progress] = []
+        made = photo_order(card, photo, None, steps=steps, strength=strength)
+        worker.models.drop()  # other tests draw with a smaller one of the same file
+        worker.draw(replace(made, model=card), told.append)
+        assert {p.steps for p in told if p.stage == "denoising"} == {taken}
+
+
+def test_a_whole_picture_that_is_extended_too_is_drawn_in_its_own_shape(tiny_models: TinyModels) -> None:
+    card = card_of(tiny_models.sd, families(tiny_models))
+    inpaint = Inpainting(area="whole", extend_right=1024)
+    made = photo_order(card, noise_photo(256, 256), box_mask(256, 256, (10, 10, 60, 60)), inpaint)
+    wide = replace(made, recipe=replace(made.recipe, width=256, height=64))
+    width, height = photo_work(wide).drawings[0].region.size
+    assert width == height
+    assert width * height == pytest.approx(256 * 64, rel=0.1)

@@ -12,7 +12,10 @@ from tests.faults.injected import always, nan, result
 from tests.tiny import TinyModels
 from webui.core.errors import NanImage
 from webui.core.types import DeviceFacts, Order
+from webui.engine.place import place, take_off
+from webui.engine.run import wider_in_place
 from webui.engine.worker import Worker
+from webui.memory.plan import Rung, VramPlan
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +57,31 @@ def test_row09_nan_while_denoising_is_drawn_again_in_float32(half: Worker, wante
     assert fault.calls == 2 * wanted.recipe.steps and unet.dtype == torch.bfloat16
     assert "exact" in rescued.notes[0]
     assert half.draw(wanted).pixels == whole.pixels
+
+
+@pytest.mark.parametrize("rung", ["group_offload_block", "group_offload_leaf"])
+def test_row09_a_streamed_denoiser_is_streamed_anew_in_float32(half: Worker, wanted: Order, rung: Rung) -> None:
+    """Its groups of layers come from copies of their weights, which would bring the old numbers back."""
+    model = half.models.current
+    assert model is not None
+    before = model.placed
+    plan, device = VramPlan(rung, False, "bfloat16", 0, 1.0), torch.device("cpu")
+    place(model, plan, device)
+
+    def copies() -> set[torch.dtype]:
+        hooks = [getattr(module, "_diffusers_hook", None) for module in model.pipe.unet.modules()]
+        found = [hook.get_hook("group_offloading") for hook in hooks if hook]
+        groups = [hook.group for hook in found if hook]
+        assert groups
+        copied = {tensor.dtype for group in groups for tensor in group.cpu_param_dict.values()}
+        return copied or {model.pipe.unet.dtype}  # without a stream there are none
+
+    with wider_in_place(model, plan, device):
+        assert {p.dtype for p in model.pipe.unet.parameters()} == copies() == {torch.float32}
+    assert {p.dtype for p in model.pipe.unet.parameters()} == copies() == {torch.bfloat16}
+    take_off(model)
+    assert before is not None
+    assert "exact" not in " ".join(half.draw(wanted).notes)
 
 
 def test_row09_nan_again_is_told_and_nothing_comes(half: Worker, wanted: Order) -> None:

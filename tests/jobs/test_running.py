@@ -67,7 +67,8 @@ def test_the_next_in_line_waits_for_the_device_that_is_free_first() -> None:
     pace = measured(GeneratedImage(RECIPE, 8, 8, b"", SECONDS), work_of(RECIPE), None)
     devices = [_running(pace), _running(pace, count=4)]  # 8 and 32 seconds
     job = devices[0].job
-    assert [wait_seconds([job] * ahead, devices, lambda _: 20.0) for ahead in range(4)] == pytest.approx([8, 28, 32, 48])
+    waits = [wait_seconds([job] * ahead, devices, lambda _: 20.0) for ahead in range(4)]
+    assert waits == pytest.approx([8, 28, 32, 48])
     assert wait_seconds([job], devices, lambda _: None) is None
     assert wait_seconds([job], [_running(None)], lambda _: 20.0) is None
     assert wait_seconds([job], [], lambda _: 20.0) == 20.0

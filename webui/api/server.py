@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Body, Cookie, Depends, FastAPI, Query, Request, UploadFile
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
+from pydantic import StringConstraints
 
 from webui.api.guard import Guard
 from webui.api.page_door import PageDoor
-from webui.core.errors import NotFound, NotYours, UserError
+from webui.core.errors import InvalidRequest, NotFound, NotYours, UserError
 from webui.core.plain import without_words
 from webui.core.settings import Settings
 from webui.core.visitors import is_here, is_loopback
@@ -34,6 +36,9 @@ IDS_LIMIT = 1000
 PREVIEW_LEAST, PREVIEW_MOST = 64, 2048
 
 Owner = Annotated[str, Cookie(alias="easel")]
+Ids = Annotated[
+    list[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,64}$")]], Body(embed=True, max_length=IDS_LIMIT)
+]
 PreviewSide = Annotated[int, Query(ge=0, le=PREVIEW_MOST)]
 
 
@@ -41,6 +46,7 @@ def build_app(service: Service, style_previews: Path) -> FastAPI:
     """All routes besides the page itself, which is mounted at "/" afterwards. Call `guarded` on the result last."""
     app = FastAPI(title="Easel", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(UserError, _refuse)
+    app.add_exception_handler(RequestValidationError, _not_understood)
     _add_reading_routes(app, service)
     _add_acting_routes(app, service)
     _add_model_routes(app, service)
@@ -132,13 +138,13 @@ def _add_acting_routes(app: FastAPI, service: Service) -> None:
         return {"status": "ok"}
 
     @app.post("/pictures/delete")
-    def delete(easel: Owner, ids: Annotated[list[str], Body(embed=True, max_length=IDS_LIMIT)]) -> dict[str, str]:
+    def delete(easel: Owner, ids: Ids) -> dict[str, str]:
         service.pictures.delete(easel, ids)
         service.changed()
         return {"status": "ok"}
 
     @app.post("/pictures/restore")
-    def restore(easel: Owner, ids: Annotated[list[str], Body(embed=True, max_length=IDS_LIMIT)]) -> dict[str, str]:
+    def restore(easel: Owner, ids: Ids) -> dict[str, str]:
         service.pictures.restore(easel, ids)
         service.changed()
         return {"status": "ok"}
@@ -164,8 +170,8 @@ def _add_acting_routes(app: FastAPI, service: Service) -> None:
         return {"status": "ok"}
 
     @app.post("/jobs/{job_id}/fix")
-    def fix(job_id: str, easel: Owner) -> dict[str, str]:
-        return {"job": service.fix(easel, job_id)}
+    def fix(job_id: str, easel: Owner, request: Request) -> dict[str, str]:
+        return {"job": service.fix(easel, job_id, is_here(request.scope))}
 
 
 def _add_model_routes(app: FastAPI, service: Service) -> None:
@@ -214,6 +220,11 @@ def _file_name(service: Service, owner: str, picture_id: str, kind: str) -> str:
 
 def _named(stem: str, kind: str) -> str:
     return stem + "." + kind.rpartition("/")[2].replace("jpeg", "jpg")
+
+
+async def _not_understood(request: Request, _error: Exception) -> JSONResponse:
+    """Nothing of what was sent goes back: not all of it can be written."""
+    return await _refuse(request, InvalidRequest("This request cannot be read.", "Reload the page, then try again."))
 
 
 async def _refuse(_request: Request, error: Exception) -> JSONResponse:

@@ -41,6 +41,10 @@ class QueueFull(UserError):
     code, status = "queue_full", 503
 
 
+class Busy(UserError):
+    code, status = "busy", 503
+
+
 class NotFound(UserError):
     code, status = "not_found", 404
 

@@ -22,7 +22,7 @@ EXIF_ROOM = 65_000
 # What Pillow's decoders raise on damaged or hostile files.
 _DAMAGE = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, MemoryError,
-    struct.error, zlib.error, UnidentifiedImageError,
+    RuntimeError, struct.error, zlib.error, UnidentifiedImageError,
 )  # fmt: skip
 
 

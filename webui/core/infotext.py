@@ -39,7 +39,11 @@ LONGEST = 9999
 """Pixels; what a text says beyond is no mask blur and no padding that anybody meant."""
 SCHEDULES = ("Karras", "Exponential", "Polyexponential", "SGM Uniform", "Beta")
 
-_PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+TEXT_LIMIT = 64 * 1024
+"""Characters; of a longer text the end is read, where the parameters stand."""
+
+# Each pair begins after a comma: tried at every character, a long line without pairs would take minutes.
+_PAIR = re.compile(r'(?:^|(?<=,))\s{0,9}(\w[\w \-/]{1,60}):\s{0,9}("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 _SIZE = re.compile(r"(\d{1,6})\s*[x×*,]\s*(\d{1,6})")
 
 
@@ -131,7 +135,7 @@ def write_infotext(recipe: Recipe, model_title: str, version: str, lora_titles: 
 
 def read_infotext(text: str) -> Infotext:
     """Take a text apart; whatever it is, no error: text that is no infotext is a prompt without parameters."""
-    text = text.strip().strip("\0")
+    text = text.strip().strip("\0")[-TEXT_LIMIT:]
     if text.startswith("{"):
         try:
             data = json.loads(text)

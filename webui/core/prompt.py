@@ -16,7 +16,7 @@ HEAVIEST = 10.0
 
 _ATTENTION = re.compile(r"\\.?|[()\[\]]|:\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*\)|[^\\()\[\]:]+|:", re.DOTALL)
 _BREAK = re.compile(r"\bBREAK\b")
-_LORA = re.compile(r"<lora:([^:<>\n]*[^:<>\s][^:<>\n]*)(?::([^<>\n]*))?>")
+_LORA = re.compile(r"<lora:([^:<>\n]+)(?::([^<>\n]*))?>")
 _NUMBER = re.compile(r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)\s*")
 
 Weighted = tuple[str | None, float]
@@ -283,7 +283,8 @@ def extract_loras(prompt: str) -> tuple[str, list[tuple[str, str]]]:
     ('a cat on a mat', [('ink', '0.8'), ('soft', '')])
     """
     found: list[tuple[str, str]] = []
-    while tags := list(_LORA.finditer(prompt)):  # again, in case what stood around a tag makes another one
+    # Again and again, in case what stood around a tag makes another one.
+    while tags := [tag for tag in _LORA.finditer(prompt) if tag[1].strip()]:
         text, end = "", 0
         for tag in tags:
             found.append((tag[1].strip(), (tag[2] or "").split(":")[0].strip()))

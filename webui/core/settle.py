@@ -10,17 +10,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from webui.core.errors import InvalidRequest, TooMuchAsked, UserError, WrongFamily
-from webui.core.geometry import Size
+from webui.core.geometry import Size, canvas_of
 from webui.core.numbers import number, whole
 from webui.core.presets import NO_STYLE, Presets, Style
 from webui.core.prompt import apply_style, extract_loras
-from webui.core.settle_photo import photo_size, photo_work, settle_photo
+from webui.core.settle_photo import PhotoPart, photo_size, photo_work, settle_photo
 from webui.core.types import Fault, GenerationRequest, LoraCard, LoraUse, ModelCard, Recipe
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What anybody may ask for. `work` is pixels x steps x pictures: sixteen pictures of a megapixel in sixty steps."""
+    """What anybody may ask for. `work` is pixels x steps x pictures: sixteen pictures of a megapixel in sixty steps.
+
+    `kept` is pixels of all finished pictures: a repainted photo comes back at its own size, however little was drawn.
+    """
 
     prompt_characters: int = 10_000
     steps: tuple[int, int] = (1, 150)
@@ -29,6 +32,7 @@ class Limits:
     lora_weight: tuple[float, float] = (-4.0, 4.0)
     loras: int = 12
     work: int = 16 * 1024 * 1024 * 60
+    kept: int = 256_000_000
 
 
 LIMITS = Limits()
@@ -65,6 +69,7 @@ def settle(
         asked = (width, height) if request.width and request.height else None
         width, height = photo_size(asked, (width, height), part, photo, defaults)
         pixels = photo_work(part, photo, (width, height), defaults)
+        _check_kept(part, photo, count)
     _check_work(width, height, pixels * steps * count, steps, count, card)
     prompt, uses = _prompt_and_loras(request, card, loras)
     negative = clean_text("Negative prompt", request.negative_prompt) or defaults.negative_prompt
@@ -145,6 +150,13 @@ def shape_size(ratio: float, card: ModelCard) -> tuple[int, int]:
     near_widths = sorted(sides, key=lambda side: abs(side - width))[:3]
     choices = [(w, h) for w in near_widths for h in sorted(sides, key=lambda side: abs(side - w / ratio))[:2]]
     return min(choices, key=lambda wh: 4 * abs(math.log(wh[0] / wh[1] / ratio)) + abs(math.log(wh[0] * wh[1] / area)))
+
+
+def _check_kept(part: PhotoPart, photo: Size, count: int) -> None:
+    wide, high = canvas_of(photo, part.inpaint.extend)[0] if part.task == "inpaint" else (0, 0)
+    if wide * high * count > LIMITS.kept:
+        most = LIMITS.kept // (wide * high)
+        raise TooMuchAsked(f"{count} pictures of {wide} × {high} are more than Easel draws at once.", f"Draw {most}.")
 
 
 def _check_work(width: int, height: int, work: int, steps: int, count: int, card: ModelCard) -> None:

@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
 from webui.core.errors import Stopped, UserError, WorkerDied
@@ -125,6 +125,7 @@ class Dispatcher:
                     continue
                 if running.stop_asked:
                     raise Stopped
+                wait(saved[:-1])  # two at most wait to be written: each can have 200 MB
                 running.begin(index)
                 self._desk.changed()
                 image = self._draw(running, index)

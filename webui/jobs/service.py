@@ -6,7 +6,9 @@ handler on the page submits one and then only watches it.
 
 from __future__ import annotations
 
+import logging
 import random
+import sqlite3
 import threading
 import time
 import uuid
@@ -47,8 +49,12 @@ from webui.library.catalog import Catalog
 from webui.memory.forecast import forecast
 from webui.memory.plan import cap_bytes
 
+log = logging.getLogger(__name__)
+
 QUEUE_LIMIT = 200
 OWNER_LIMIT = 40
+SWEEP_SECONDS = 600.0
+STRANGERS_LIMIT = 150  # a visitor can call himself many; whoever sits at this computer finds room all the same
 LEFT_KEPT = 20
 REMEMBERED = 500
 SAVE_RETRY_SECONDS = 10.0
@@ -79,7 +85,8 @@ class Service:
         self._trouble: dict[str, Fault] = {}
         self._left: deque[Running] = deque(maxlen=LEFT_KEPT)
         self._save_again = threading.Condition()
-        self._closing = False
+        self._closing = threading.Event()
+        self._sweeper = threading.Thread(target=self._sweep, name="easel-sweeper", daemon=True)
         self._dispatchers = [Dispatcher(link, self, self.store) for link in links]
         self._rng = random.SystemRandom()
 
@@ -88,10 +95,11 @@ class Service:
         preload = self._first_model()
         for dispatcher in self._dispatchers:
             dispatcher.start(preload)
+        self._sweeper.start()
 
     def close(self) -> None:
         """Ends threads and workers. Unfinished jobs stay in the database for the next start."""
-        self._closing = True
+        self._closing.set()
         self.downloads.close()
         self._wake_savers()
         for dispatcher in self._dispatchers:
@@ -100,8 +108,8 @@ class Service:
 
     # asking ---------------------------------------------------------------
 
-    def submit(self, owner: str, request: GenerationRequest) -> str:
-        """Settles a request and queues it; returns the job's id.
+    def submit(self, owner: str, request: GenerationRequest, here: bool = True) -> str:
+        """Settles a request and queues it; returns the job's id. `here`: asked by whoever sits at this computer.
 
         Raises:
             UserError: with what is wrong in one sentence; the engine is not touched.
@@ -113,12 +121,13 @@ class Service:
         job = Job(
             uuid.uuid4().hex, owner, time.time(), "queued", recipe, count, card.title, (request.prompt or "").strip()
         )
-        return self._queue(job)
+        return self._queue(job, here)
 
-    def _queue(self, job: Job) -> str:
+    def _queue(self, job: Job, here: bool) -> str:
         with self._lock:
             waiting = self.store.unfinished_jobs()
-            if len(waiting) >= QUEUE_LIMIT or sum(w.owner == job.owner for w in waiting) >= OWNER_LIMIT:
+            full = len(waiting) >= (QUEUE_LIMIT if here else STRANGERS_LIMIT)
+            if full or sum(w.owner == job.owner for w in waiting) >= OWNER_LIMIT:
                 raise QueueFull("The queue is full.", "Wait until a picture is done, then try again.")
             self.store.add_job(job)
         self.changed()
@@ -147,7 +156,7 @@ class Service:
         Raises:
             ModelMissing
         """
-        if wanted:
+        if wanted and isinstance(wanted, str):
             return self.catalog.model(wanted)
         usable = [card for card in self.catalog.models() if card.problem is None]
         if not usable:
@@ -171,7 +180,7 @@ class Service:
             if job.owner == owner:
                 self.stop(owner, job.id)
 
-    def fix(self, owner: str, job_id: str) -> str:
+    def fix(self, owner: str, job_id: str, here: bool = True) -> str:
         """Applies the fix that the job's fault offers; returns the id of the job to watch.
 
         The page says only which job: what is done about it was settled here when the fault was told.
@@ -184,15 +193,15 @@ class Service:
         match verb:
             case "refresh" | "retry":
                 self.catalog.refresh()
-                return self._again(job, job.recipe)
+                return self._again(job, job.recipe, here)
             case "size":
                 width, height = map(int, argument.split("x"))
-                return self._again(job, replace(job.recipe, width=width, height=height))
+                return self._again(job, replace(job.recipe, width=width, height=height), here)
             case "model":
-                return self._with_another_model(job, self.catalog.model(argument))
+                return self._with_another_model(job, self.catalog.model(argument), here)
         raise InvalidRequest("There is nothing to mend here.")
 
-    def _with_another_model(self, job: Job, card: ModelCard) -> str:
+    def _with_another_model(self, job: Job, card: ModelCard, here: bool) -> str:
         """The job drawn by that model, in the same shape; what suits it in all else is its own to say."""
         recipe = job.recipe
         size = drawing_size(recipe.width / recipe.height, card.defaults)
@@ -206,9 +215,9 @@ class Service:
             guidance_scale=None,
             sampler=None,
         )
-        return self._again(job, self._settle(job.owner, asked, card, self._rng)[0], card)
+        return self._again(job, self._settle(job.owner, asked, card, self._rng)[0], here, card)
 
-    def _again(self, job: Job, recipe: Recipe, card: ModelCard | None = None) -> str:
+    def _again(self, job: Job, recipe: Recipe, here: bool, card: ModelCard | None = None) -> str:
         new = replace(
             job,
             id=uuid.uuid4().hex,
@@ -220,7 +229,7 @@ class Service:
             deaths=0,
             model_title=card.title if card else job.model_title,
         )
-        return self._queue(new)
+        return self._queue(new, here)
 
     def forecast(self, request: GenerationRequest, owner: str = "") -> Forecast | None:
         """What a click would cost; None until a worker has told of its device.
@@ -369,7 +378,7 @@ class Service:
 
     def take_next(self, dispatcher: Dispatcher) -> Running | None:
         """The next job for a free device: marked as running and given to it at once, so that nobody else takes it."""
-        if self._closing:
+        if self._closing.is_set():
             return None
         with self._lock:
             running = [d.running for d in self._dispatchers if d.running]
@@ -407,7 +416,7 @@ class Service:
                 self.changed()
             with self._save_again:
                 self._save_again.wait(SAVE_RETRY_SECONDS)
-            if self._closing or any(
+            if self._closing.is_set() or any(
                 d.running and d.running.job.id == job.id and d.running.stop_asked for d in self._dispatchers
             ):
                 break
@@ -426,6 +435,15 @@ class Service:
         self._bell.ring()
 
     # inside ---------------------------------------------------------------
+
+    def _sweep(self) -> None:
+        """Once in a while: the files of what was deleted, and photos that nothing needs any more."""
+        while not self._closing.wait(SWEEP_SECONDS):
+            try:
+                self.pictures.purge()
+                self.photos.purge()
+            except (UserError, sqlite3.Error):
+                log.exception("Old files could not be removed")
 
     def _own(self, owner: str, job_id: str) -> Job:
         job = self.store.job(job_id)

@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -139,8 +139,10 @@ class Store:
                 raise
 
     def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
-        with self._lock:
+        """Nothing for a value that is no text (half of a surrogate pair): no row has it."""
+        with self._lock, suppress(UnicodeEncodeError):
             return self._db.execute(query, values).fetchall()
+        return []
 
     # jobs ---------------------------------------------------------------
 
@@ -287,6 +289,21 @@ class Store:
     def upload(self, owner: str, upload_id: str) -> Upload | None:
         rows = self._rows("SELECT * FROM uploads WHERE id = ? AND owner = ?", upload_id, owner)
         return Upload(**dict(rows[0])) if rows else None
+
+    def unneeded_uploads(self, before: float) -> list[Upload]:
+        """Those older than that, which no picture and no unfinished job names."""
+        named = """
+            SELECT json_extract(recipe, '$.init_image') FROM pictures
+            UNION SELECT json_extract(recipe, '$.mask_image') FROM pictures
+            UNION SELECT json_extract(recipe, '$.init_image') FROM jobs WHERE state IN ('queued', 'running')
+            UNION SELECT json_extract(recipe, '$.mask_image') FROM jobs WHERE state IN ('queued', 'running')
+        """
+        rows = self._rows(f"SELECT * FROM uploads WHERE created < ? AND id NOT IN ({named})", before)
+        return [Upload(**dict(row)) for row in rows]
+
+    def forget_upload(self, upload_id: str) -> None:
+        with self._transaction() as db:
+            db.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
 
     def pace(self, recipe: Recipe, device: str) -> Pace | None:
         """That of the recipe's model in its task, else in another task."""
