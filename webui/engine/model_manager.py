@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from webui.core.errors import InvalidRequest, ModelBroken, ModelMissing, UserError, WrongFamily
+from webui.core.errors import InvalidRequest, ModelBroken, ModelMissing, WrongFamily
 from webui.core.types import DeviceFacts, LoraCard, LoraUse, ModelCard
 from webui.engine.device import sweep, torch_dtype
 from webui.engine.model import Model
@@ -80,7 +80,7 @@ class ModelManager:
         take_off(model)
         try:
             self._exchange(model, wanted, chosen)
-        except UserError:
+        except BaseException:  # whatever stopped it, the next order must not be drawn with half of the adapters
             model.pipe.unload_lora_weights()
             model.loras = {}
             raise

@@ -297,19 +297,20 @@ class Service:
         with self._lock:
             unfinished = self.store.unfinished_jobs()
             running = [d.running for d in self._dispatchers if d.running]
+            left = list(self._left)
         mine = [r for r in running if r.job.owner == owner]
         running_ids = {r.job.id for r in running}
         waiting = fair_order([j for j in unfinished if j.id not in running_ids], [r.job.owner for r in running])
         first_waiting = next((j for j in waiting if j.owner == owner), None)
         job = mine[0].job if mine else first_waiting or self.store.latest_job(owner)
         pictures = self.store.job_pictures(job.id) if job else []
-        unsaved = [e.row for e in self._unsaved.values() if job and e.row.job == job.id]
+        unsaved = [e.row for e in list(self._unsaved.values()) if job and e.row.job == job.id]
         recent = [p for p in self.pictures.page(owner, limit=16) if not job or p.job != job.id][:12]
         return views.live(
             owner=owner,
             job=job,
             running=mine[0] if mine else None,
-            stopped=next((r for r in self._left if job and r.stop_asked and r.job.id == job.id), None),
+            stopped=next((r for r in left if job and r.stop_asked and r.job.id == job.id), None),
             pictures=pictures + unsaved,
             recent=recent,
             waiting=waiting,
@@ -330,8 +331,9 @@ class Service:
 
         None when there is none, or it is not theirs.
         """
-        on_device = [d.running for d in self._dispatchers if d.running]
-        for running in (*on_device, *self._left):
+        with self._lock:
+            shown = [*(d.running for d in self._dispatchers if d.running), *self._left]
+        for running in shown:
             if running.job.id == job_id and running.job.owner == owner:
                 return running.preview or None
         return None
@@ -428,7 +430,8 @@ class Service:
     def left(self, running: Running) -> None:
         """A job is off the device. What was stopped stays visible as far as it had come."""
         if running.preview:
-            self._left.append(running)
+            with self._lock:
+                self._left.append(running)
         self.changed()
 
     def changed(self) -> None:
