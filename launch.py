@@ -24,7 +24,9 @@ if too_old(sys.version_info):
     sys.exit(too_old(sys.version_info))
 
 import contextlib
+import errno
 import hashlib
+import http.client
 import json
 import os
 import platform
@@ -154,6 +156,12 @@ def torch_sources(version: str, build: Build, system: str, machine: str) -> list
     return [(f"torch=={version}+{build.tag}", f"{TORCH_INDEX}/{build.tag}"), plain]
 
 
+def torch_tag(site: Path) -> str:
+    """The build of the torch that is installed ("cpu" of 2.13.0+cpu); "" for the registry's, or when there is none."""
+    version = packages_in(site).get("torch", "").removesuffix(".dist-info").partition("-")[2]
+    return version.partition("+")[2]
+
+
 def reachable(address: str, timeout: float = 4.0) -> bool:
     """Whether a server answers there; asked before pip is, which would try for minutes."""
     try:
@@ -163,7 +171,7 @@ def reachable(address: str, timeout: float = 4.0) -> bool:
         return problem.code < 500 and problem.code != 404
     except urllib.error.URLError as problem:
         return "CERTIFICATE" in str(problem.reason).upper()  # pip brings certificates of its own
-    except OSError:
+    except (OSError, ValueError, http.client.HTTPException):  # also a proxy that is none, or speaks something else
         return False
 
 
@@ -183,6 +191,10 @@ NO_NETWORK = (
     "(behind a proxy, set HTTPS_PROXY) and start launch.py again."
 )
 NO_SPACE = "The disk is full: Easel needs about {gigabytes:g} GB in {venv}; free some space and start launch.py again."
+NO_INTEL_MAC = (
+    "PyTorch is not made for Macs with Intel processors any more; "
+    "on a newer Mac, install a Python for Apple silicon and start launch.py with that."
+)
 AGAIN = "start launch.py again."
 # (what the log says, the sentence); the first that matches counts.
 REASONS = (
@@ -202,6 +214,10 @@ REASONS = (
         "if your network has a certificate of its own, set PIP_CERT to its file.",
     ),
     (
+        r"Missing dependencies for SOCKS",
+        f"pip cannot use a SOCKS proxy; set HTTPS_PROXY to a proxy of another kind or unset ALL_PROXY, and {AGAIN}",
+    ),
+    (
         r"NewConnectionError|Failed to establish a new connection|ConnectTimeout|ReadTimeout|ProxyError|name resolution"
         r"|getaddrinfo failed|Max retries exceeded|connection broken|Connection(Reset|Refused)Error"
         r"|[Cc]onnection refused|error sending request|dns error|tcp connect error",
@@ -213,7 +229,11 @@ REASONS = (
         "install a 64-bit Python 3.12 or 3.13 and start launch.py with that.",
     ),
     (r"DLL load failed", f"Windows lacks Microsoft's Visual C++ Redistributable; install it and {AGAIN}"),
-    (r"cannot open shared object", f"A system library is missing ({{last}}); install it and {AGAIN}"),
+    # A library of PyTorch's own that is missing is no matter of the system: installing anew brings it.
+    (
+        r"\blib(?!cu|nv|torch|c10)[\w.+-]+: cannot open shared object",
+        f"A system library is missing ({{last}}); install it and {AGAIN}",
+    ),
     (r"MemoryError|\bKilled\b", f"The machine ran out of memory while installing; close other programs and {AGAIN}"),
 )
 
@@ -248,7 +268,16 @@ def packages_in(site: Path) -> dict[str, str]:
         names = [entry.name for entry in os.scandir(site) if entry.name.endswith(".dist-info")]
     except OSError:
         return {}
-    return {name.split("-")[0].lower(): name for name in names}
+    # pip sets a ~ before what it is about to remove
+    return {name.split("-")[0].lower(): name for name in names if not name.startswith("~")}
+
+
+def changed(path: Path) -> float:
+    """When it was last written; 0 when it has just gone."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 @dataclass
@@ -282,7 +311,7 @@ class Teller:
         if self.total:
             fresh = sorted(set(packages_in(self.site).values()) - self.before)
             doing = f"{min(len(fresh), self.total)} of {self.total}"
-            newest = max(fresh, key=lambda name: (self.site / name).stat().st_mtime, default="")
+            newest = max(fresh, key=lambda name: changed(self.site / name), default="")
             if newest:
                 doing += f" · {newest.split('-')[0]}"
         passed = int(time.monotonic() - self.began)
@@ -350,8 +379,14 @@ def run_telling(command: Sequence[str], log: Path, teller: Teller, environment: 
 # --- The environment ------------------------------------------------------------------------------
 
 
+TAKEN = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
+
+
 def take(handle: IO[bytes]) -> bool:
-    """Locks an open file for this process, until it is closed; False when another one has it."""
+    """Locks an open file for this process, until it is closed; False when another one has it.
+
+    Where the disk knows no locks (some network disks) nobody else can be seen, and waiting would never end.
+    """
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -361,8 +396,8 @@ def take(handle: IO[bytes]) -> bool:
             import fcntl
 
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+    except OSError as problem:
+        return problem.errno not in TAKEN
     return True
 
 
@@ -420,7 +455,18 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
     kept |= {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
     if "PIP_CERT" in kept:
         kept.setdefault("SSL_CERT_FILE", kept["PIP_CERT"])
-    return kept
+    return {name: proxy_setting(name.lower(), value) for name, value in kept.items()}
+
+
+def proxy_setting(name: str, value: str) -> str:
+    """A variable as httpx can read it: desktops write what makes it, and so Gradio, fail when imported."""
+    if name.endswith("_proxy") and value.startswith("socks://"):
+        return "socks5" + value.removeprefix("socks")
+    if name == "no_proxy":
+        # Not [::1] and not fe80::/10: only a plain address of IPv6.
+        entries = (entry.strip() for entry in value.split(","))
+        return ",".join(e for e in entries if not e.startswith("[") and not (e.count(":") > 1 and "/" in e))
+    return value
 
 
 @dataclass
@@ -574,6 +620,8 @@ class Setup:
 
     def install_torch(self, version: str) -> str:
         """Installs PyTorch by pip, as uv does not read pip's configuration. Gives the tag, or "registry"."""
+        if (platform.system(), platform.machine()) == ("Darwin", "x86_64"):
+            raise SetupFailed(NO_INTEL_MAC)
         build, note = choose_build(find_cards())
         if note:
             self.say(note)
@@ -588,10 +636,16 @@ class Setup:
                 options = ["--index-url", index, "--timeout", "30", requirement]
                 self.run(f"Installing PyTorch {version} ({build.tag})", [*self.pip(), *options], build.gigabytes + 2.0)
                 return build.tag
-        self.run(f"Installing PyTorch {version}", [*self.pip(), plain], build.gigabytes + 2.0)
-        if special and build.driver:
+        title = f"Installing PyTorch {version}"
+        if not special and build.driver and torch_tag(self.site):
+            # To pip 2.13.0+cpu is a fine 2.13.0, so a card that came later would stay idle.
+            self.run(title, [*self.pip(), "--force-reinstall", "--no-deps", plain], build.gigabytes + 2.0)
+        self.run(title, [*self.pip(), plain], build.gigabytes + 2.0)
+        if not special or torch_tag(self.site) == build.tag:
+            return build.tag
+        if build.driver:
             self.say(f"{TORCH_INDEX} was out of reach, so your card may stay idle; delete .venv to try once more.")
-        return "registry" if special else build.tag
+        return "registry"
 
     def install_rest(self, wanted: Wanted) -> None:
         """Installs all requirements, with uv when it is there, else with pip."""

@@ -241,6 +241,19 @@ def test_a_venv_without_its_python_is_made_anew(easel: Path) -> None:
     assert run(easel)[0] == 7
 
 
+def test_a_card_that_comes_later_gets_its_build(easel: Path, tmp_path: Path) -> None:
+    """To pip the processor's 2.13.0+cpu is a fine 2.13.0."""
+    about = (site(easel) / "torch-2.13.0.dist-info").rename(site(easel) / "torch-2.13.0+cpu.dist-info")
+    record, metadata = about / "RECORD", about / "METADATA"
+    record.write_text(record.read_text().replace("torch-2.13.0.dist-info", about.name))
+    metadata.write_text(metadata.read_text().replace("2.13.0", "2.13.0+cpu"))
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho '580.95.05, 9.0'\n")
+    tool.chmod(0o755)
+    assert run(easel, PATH=f"{tmp_path}:/usr/bin:/bin")[0] == 7
+    assert [path.name for path in site(easel).glob("torch-*")] == ["torch-2.13.0.dist-info"]
+
+
 def test_what_does_not_import_is_installed_anew(easel: Path) -> None:
     (easel / ".venv/easel.json").unlink()
     (site(easel) / "tiny_part/__init__.py").write_text("import gone_with_the_wind")

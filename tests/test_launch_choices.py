@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import http.server
 import io
+import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,6 +123,26 @@ def test_an_index_is_asked_before_it_is_used(server: str, monkeypatch: pytest.Mo
     assert not launch.reachable("http://127.0.0.1:9/torch/")
 
 
+def test_a_server_that_speaks_something_else_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer() -> None:
+            caller, _ = other.accept()
+            with caller:
+                caller.recv(1000)
+                caller.sendall(b"\x05\x00hello\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        monkeypatch.setenv("no_proxy", "*")
+        assert not launch.reachable(f"http://127.0.0.1:{other.getsockname()[1]}/torch/")
+
+
+def test_a_proxy_that_is_none_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("https_proxy", "http://proxy:port")
+    assert not launch.reachable("https://127.0.0.1:9/torch/")
+
+
 @pytest.mark.parametrize(
     ("report", "words"),
     [
@@ -153,6 +177,12 @@ def test_an_index_is_asked_before_it_is_used(server: str, monkeypatch: pytest.Mo
         ("ERROR: No matching distribution found for torch==2.13.0", "There is no PyTorch for Python 3."),
         ("ImportError: DLL load failed while importing _C", "Visual C++ Redistributable"),
         ("ImportError: libgomp.so.1: cannot open shared object file: No such file or directory", "libgomp.so.1"),
+        ("ImportError: libcudnn.so.9: cannot open shared object file: No such file", "look into /home/ann/easel/.venv"),
+        (
+            "ImportError: libtorch_cpu.so: cannot open shared object file: No such file",
+            "look into /home/ann/easel/.venv",
+        ),
+        ("ERROR: Could not install packages due to an OSError: Missing dependencies for SOCKS support.", "HTTPS_PROXY"),
         ("Killed", "ran out of memory"),
         ("ERROR: something new\n\n", "ERROR: something new); look into /home/ann/easel/.venv/install.log"),
         ("", "it said nothing"),
@@ -184,6 +214,67 @@ def test_the_line_of_progress_counts_packages(tmp_path: Path) -> None:
     assert " · 0 of 3 · 0:0" in teller.text()
     (tmp_path / "pytz-2026.6.dist-info").mkdir()
     assert " · 1 of 3 · pytz · 0:0" in teller.text()
+
+
+def test_a_package_that_goes_away_while_counted_does_not_end_the_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teller = launch.Teller("Installing", tmp_path, io.StringIO())
+    teller.heard("Installing collected packages: scipy\n")
+    (tmp_path / "scipy-1.17.1.dist-info").mkdir()
+    (tmp_path / "~cipy-1.17.0.dist-info").mkdir()  # pip's name for what it is about to remove
+    assert list(launch.packages_in(tmp_path)) == ["scipy"]
+    look = launch.packages_in
+
+    def look_and_lose(site: Path) -> dict[str, str]:
+        seen = look(site)
+        shutil.rmtree(site / "scipy-1.17.1.dist-info")
+        return seen
+
+    monkeypatch.setattr(launch, "packages_in", look_and_lose)
+    assert " · 1 of 1 · scipy · 0:0" in teller.text()
+
+
+def test_a_lock_is_taken_once_and_missed_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "lock").open("a+b") as first, (tmp_path / "lock").open("a+b") as second:
+        assert launch.take(first)
+        assert not launch.take(second)
+
+        def no_locks(*_: object) -> None:
+            raise OSError(errno.ENOLCK, "No locks available")
+
+        monkeypatch.setattr(fcntl, "flock", no_locks)  # as on some network disks
+        assert launch.take(second)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("ALL_PROXY", "socks://127.0.0.1:1080/", "socks5://127.0.0.1:1080/"),
+        ("all_proxy", "socks5h://127.0.0.1:1080", "socks5h://127.0.0.1:1080"),
+        ("https_proxy", "http://[::1]:3128", "http://[::1]:3128"),
+        ("NO_PROXY", "localhost, 127.0.0.0/8, ::1/128,[::1],::1", "localhost,127.0.0.0/8,::1"),
+        ("EASEL_DATA", "socks://", "socks://"),
+    ],
+)
+def test_proxies_are_passed_on_as_the_app_can_read_them(name: str, value: str, kept: str) -> None:
+    assert launch.clean_environment({name: value})[name] == kept
+
+
+@pytest.mark.parametrize(
+    ("folder", "tag"),
+    [("torch-2.13.0+cpu", "cpu"), ("torch-2.13.0+cu126", "cu126"), ("torch-2.13.0", ""), ("torchsde-0.2.6", "")],
+)
+def test_the_installed_build_is_known_by_its_name(tmp_path: Path, folder: str, tag: str) -> None:
+    (tmp_path / f"{folder}.dist-info").mkdir()
+    assert launch.torch_tag(tmp_path) == tag
+
+
+def test_an_intel_mac_is_told_before_anything_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(launch.platform, "machine", lambda: "x86_64")
+    with pytest.raises(launch.SetupFailed, match="Intel"):
+        launch.Setup(tmp_path, {}).install_torch("2.13.0")
 
 
 def test_progress_is_told_now_and_then_where_nobody_watches(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
@@ -18,10 +19,13 @@ from webui.engine.link import WorkerLink
 from webui.families import all_families
 from webui.jobs.service import Service
 from webui.library.catalog import Catalog
+from webui.library.lock import only_one
 
 HOME = Path(__file__).resolve().parent.parent
 PRESETS = HOME / "presets"
 PORTS_TRIED = 50
+WAITING = 2048
+"""Connections that the system keeps until the server takes them."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -30,18 +34,26 @@ def main(argv: Sequence[str]) -> int:
         settings = load_settings(argv, os.environ, HOME)
         logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log signed addresses
-        door = open_door(settings.host, settings.port)
-        service = build_service(settings)
+        with only_one(settings.data):
+            run(settings)
     except UserError as error:
         print(f"Easel: {error.message} {error.hint}".rstrip(), file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # Ctrl+C, which uvicorn raises once more after it has closed
+        return 0
+    return 0
+
+
+def run(settings: Settings) -> None:
+    """Builds everything, serves, and closes again."""
+    door = open_door(settings.host, settings.port)
+    service = build_service(settings)
     for warning in (*settings.warnings, *service.presets.warnings):
         print(f"Easel: {warning}", file=sys.stderr)
     try:
         serve(service, settings, door)
     finally:
         service.close()
-    return 0
 
 
 def build_service(settings: Settings) -> Service:
@@ -61,8 +73,7 @@ def serve(service: Service, settings: Settings, door: socket.socket) -> None:
     from webui.ui.app import mount_page
 
     app = mount_page(build_app(service, PRESETS / "styles" / "previews"), service)
-    host, port = door.getsockname()[:2]
-    address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+    address = address_of(door)
     server = uvicorn.Server(
         uvicorn.Config(guarded(app, settings), log_level="warning", timeout_graceful_shutdown=2, access_log=False)
     )
@@ -73,26 +84,47 @@ def serve(service: Service, settings: Settings, door: socket.socket) -> None:
     server.run(sockets=[door])
 
 
+def address_of(door: socket.socket) -> str:
+    """Where a browser on this computer finds it."""
+    host, port = door.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def open_door(host: str, port: int) -> socket.socket:
     """A listening socket on the port, or on the next free one.
 
     Raises:
         UserError: when none of the next fifty is free, or the address cannot be used here.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for candidate in range(port, min(port + PORTS_TRIED, 65536)):
-        door = socket.socket(family, socket.SOCK_STREAM)
+    ports = range(port, min(port + PORTS_TRIED, 65536))
+    reasons: set[int | None] = set()
+    for candidate in ports:
+        try:
+            return _listening(host, candidate)
+        except (socket.gaierror, UnicodeError) as error:
+            raise UserError(f"The address {host} is not known here.", "Start Easel without --host.") from error
+        except OSError as error:
+            if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                raise UserError(f"This computer does not have the address {host}.", "Choose another --host.") from error
+            reasons.add(error.errno)
+    which = f"{ports[0]} to {ports[-1]}"
+    if reasons == {errno.EACCES}:
+        raise UserError(f"The system does not let Easel use the ports {which}.", "Choose one above 1023 with --port.")
+    raise UserError(f"No port from {which} is free.", "Choose another one with --port.")
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    door = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
         if os.name != "nt":  # on Windows this option would let two servers share a port
             door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            door.bind((host, candidate))
-            return door
-        except socket.gaierror as error:
-            door.close()
-            raise UserError(f"The address {host} is not known here.", "Start Easel without --host.") from error
-        except OSError:
-            door.close()
-    raise UserError(f"No port from {port} to {port + PORTS_TRIED - 1} is free.", "Choose another one with --port.")
+        door.bind((host, port))
+        door.listen(WAITING)  # at once: two sockets that are only bound can share a port
+    except (OSError, UnicodeError):
+        door.close()
+        raise
+    return door
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 from dataclasses import fields
 from pathlib import Path
 
@@ -72,6 +73,23 @@ def test_every_variable(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("argv", "environ", "stored", "host"),
+    [
+        (["--listen"], {}, {"host": "127.0.0.1"}, "0.0.0.0"),
+        ([], {"EASEL_LISTEN": "1"}, {"host": "127.0.0.1"}, "0.0.0.0"),
+        (["--listen"], {"EASEL_HOST": "127.0.0.1"}, {}, "0.0.0.0"),
+        (["--listen", "--host", "192.0.2.7"], {}, {"host": "127.0.0.1"}, "192.0.2.7"),
+        (["--host", "127.0.0.1"], {}, {"listen": True}, "127.0.0.1"),
+        ([], {"EASEL_LISTEN": "0"}, {"listen": True}, "127.0.0.1"),
+        ([], {}, {"listen": True, "host": "192.0.2.7"}, "192.0.2.7"),
+    ],
+)
+def test_the_stronger_word_decides_who_is_let_in(argv, environ, stored, host, tmp_path) -> None:
+    (tmp_path / "settings.json").write_text(json.dumps(stored))
+    assert load_settings([*argv, "--password", "word"], environ, tmp_path).host == host
+
+
+@pytest.mark.parametrize(
     "argv", [["--listen"], ["--share"], ["--host", "0.0.0.0"], ["--listen", "--share"]], ids=" ".join
 )
 def test_an_open_door_needs_a_password(argv, tmp_path) -> None:
@@ -101,6 +119,9 @@ def test_a_password_is_not_shown(tmp_path) -> None:
         (["--port"], {}, "--port"),
         ([], {"EASEL_PORT": "one"}, "EASEL_PORT"),
         ([], {"EASEL_OFFLINE": "perhaps"}, "EASEL_OFFLINE"),
+        ([], {"EASEL_NO_OPEN": "y"}, "EASEL_NO_OPEN must be true or false"),
+        (["--data", "~nobody-of-this-name/x"], {}, "--data must be a folder"),
+        (["--port", "\ud800"], {}, "--port must be a whole number from 0 to 65535, not “?”"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_sentence(argv, environ, named, tmp_path) -> None:
@@ -108,6 +129,7 @@ def test_what_cannot_be_is_said_in_one_sentence(argv, environ, named, tmp_path) 
         load_settings(argv, environ, tmp_path)
     assert named in caught.value.message
     assert "\n" not in caught.value.message
+    assert caught.value.message.encode()
 
 
 def test_help_names_every_flag(tmp_path, capsys) -> None:
@@ -162,3 +184,31 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path) -> None:
     (tmp_path / "data").write_text("a file where a folder should be")
     with pytest.raises(FolderUnusable, match="cannot be saved"):
         save_settings(Settings(data=tmp_path / "data", models=()), picture_quality=90)
+
+
+def test_a_file_that_cannot_be_read_is_not_written_over(tmp_path) -> None:
+    (tmp_path / "settings.json").symlink_to(tmp_path / "settings.json")  # root reads everything but this
+    with pytest.raises(FolderUnusable, match="cannot be saved"):
+        save_settings(Settings(data=tmp_path, models=()), picture_quality=90)
+    assert (tmp_path / "settings.json").is_symlink()
+
+
+def test_a_path_that_is_not_text_is_kept(tmp_path) -> None:
+    (tmp_path / "settings.json").write_text(r'{"models": "/m/\udcff ü", "vram": "much"}')
+    settings = load_settings([], {}, tmp_path)
+    assert settings.models == (Path("/m/\udcff ü"),)
+    save_settings(settings, picture_quality=90)
+    assert (tmp_path / "settings.json").read_text("utf-8").count(r"\udcff ü") == 1
+    assert load_settings([], {}, tmp_path).models == settings.models
+
+
+def test_a_bad_value_on_a_full_disk_is_told_all_the_same(tmp_path) -> None:
+    """No file may grow at all: what a full disk does to every write."""
+    (tmp_path / "settings.json").write_text('{"port": "eighty", "vram": 4}')
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        settings = load_settings([], {}, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (settings.vram, len(settings.warnings)) == (4.0, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.tiny import TinyModels
 from webui.core.errors import ModelBroken, Stopped
 from webui.families import all_families
 from webui.families.base import shipped_configs
+from webui.library.model_file import ModelFile, open_file
 
 
 def changed(tiny: TinyModels, folder: Path, name: str, change: Callable[[dict[str, torch.Tensor]], None]) -> Path:
@@ -52,6 +54,57 @@ def test_loras_are_told_apart(tiny_models: TinyModels) -> None:
             lora = lora_of(tiny_models.lora(which, layout), known)  # type: ignore[arg-type]
             assert (lora.family, lora.variant, lora.problem) == (family, variant, None)
     assert lora_of(tiny_models.lora("sd", "kohya"), known).trigger == "tinystyle"
+
+
+def lora_file(folder: Path, tensors: dict[str, tuple[int, ...]], metadata: dict[str, str] | None = None) -> ModelFile:
+    save_file({name: torch.zeros(shape) for name, shape in tensors.items()}, folder / "lora.safetensors", metadata)
+    return open_file(folder / "lora.safetensors", "loras/lora", "lora")
+
+
+def seen_as(file: ModelFile) -> list[tuple[str, str]]:
+    cards = [family.identify_lora(file) for family in all_families()]
+    return [(card.family, card.variant) for card in cards if card is not None]
+
+
+KOHYA = "lora_unet_down_blocks_{}_attentions_0_transformer_blocks_0_attn2_to_k.lora_down.weight"
+BARE = {"conv_in.weight": (32, 4, 3, 3), "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight": (32, 768)}
+
+
+@pytest.mark.parametrize(
+    ("tensors", "seen"),
+    [
+        ({"lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight": (4, 3072)}, []),  # Flux
+        ({"lora_unet_blocks_0_cross_attn_k.lora_down.weight": (4, 1536)}, []),  # Wan
+        ({"lora_unet_joint_blocks_0_context_block_attn_proj.lora_down.weight": (4, 1536)}, []),  # SD 3
+        (BARE, []),  # a UNet
+        (BARE | {"controlnet_cond_embedding.conv_in.weight": (16, 3, 3, 3)}, []),
+        ({KOHYA.format(1): (4, 2048)}, [("sdxl", "sdxl")]),  # nothing but a down block
+        ({KOHYA.format(1): (4, 768)}, [("sd", "sd15")]),
+        ({KOHYA.format(1): (4, 1024)}, [("sd", "sd2")]),
+        ({"unet.up_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.lora_A.weight": (4, 768)}, [("sd", "sd15")]),
+        ({"unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k.lora_A.weight": (4, 768)}, [("sd", "sd15")]),
+        ({"lora_unet_middle_block_1_transformer_blocks_0_attn2_to_k.lora_down.weight": (4, 2048)}, [("sdxl", "sdxl")]),
+    ],
+)
+def test_a_lora_is_known_by_what_it_changes(
+    tmp_path: Path, tensors: dict[str, tuple[int, ...]], seen: list[tuple[str, str]]
+) -> None:
+    assert seen_as(lora_file(tmp_path, tensors)) == seen
+
+
+@pytest.mark.parametrize(
+    ("tags", "trigger"),
+    [
+        ("[" * 100_000, ""),
+        ('{"a": {"x": Infinity}}', ""),
+        ('{"a": {"\\ud83d cat": 3, "dog": 1}}', "\ufffd cat"),
+    ],
+    ids=["deep", "endless", "half a character"],
+)
+def test_odd_tags_of_a_trainer_do_no_harm(tmp_path: Path, tags: str, trigger: str) -> None:
+    lora = all_families()[0].identify_lora(lora_file(tmp_path, {KOHYA.format(0): (4, 768)}, {"ss_tag_frequency": tags}))
+    assert lora is not None and lora.trigger == trigger
+    json.dumps(lora.trigger, ensure_ascii=False).encode()
 
 
 def test_marks_of_v_prediction_and_of_zero_snr_are_heeded(tiny_models: TinyModels, tmp_path: Path) -> None:

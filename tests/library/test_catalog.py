@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from webui.families.sd import SdFamily
 from webui.families.sdxl import SdxlFamily
 from webui.library.catalog import Catalog
 from webui.library.model_file import ModelFile
+from webui.library.names import readable
 
 
 def catalog_of(*folders: Path) -> Catalog:
@@ -140,6 +144,75 @@ def test_links_are_followed_but_not_in_a_circle(models: Path) -> None:
     assert [card.id for card in catalog.models() if "again" in card.id] == []
     problem = catalog.model("checkpoints/nowhere").problem
     assert problem is not None and problem.code == "model_missing"
+
+
+def test_a_link_to_itself_is_told_and_hides_nothing(models: Path) -> None:
+    (models / "checkpoints" / "round.safetensors").symlink_to("round.safetensors")
+    (models / "checkpoints" / "readme").symlink_to("readme")
+    (models / "loras" / "round").symlink_to("round")
+    catalog = catalog_of(models)
+    problem = catalog.model("checkpoints/round").problem
+    assert problem is not None and problem.code == "model_missing"
+    assert len(catalog.models()) == 6 and len(catalog.loras()) == 4
+
+
+LISTED_TWICE = """
+import json, sys
+from pathlib import Path
+from webui.families import all_families
+from webui.library.catalog import Catalog
+models = Path(sys.argv[1])
+catalog = Catalog([models], all_families())
+for _ in range(2):
+    catalog.refresh()
+    cards = (*catalog.models(), *catalog.loras())
+    print(json.dumps({card.id: card.problem and card.problem.message for card in cards}))
+    (models / "loras" / "locked.safetensors").chmod(0o644)
+"""
+
+
+def permissions_count() -> None:
+    """For root as for everybody: what exec may give loses CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
+    for capability in (1, 2):
+        ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="drops root's privileges as Linux does")
+def test_what_may_not_be_read_is_told_hides_nothing_and_is_looked_at_again(models: Path) -> None:
+    checkpoints, private = models / "checkpoints", models / "private"
+    (checkpoints / "lost+found").mkdir()
+    private.mkdir()
+    (checkpoints / "tiny-sd.safetensors").rename(private / "sd.safetensors")
+    (checkpoints / "tiny-sd.safetensors").symlink_to(private / "sd.safetensors")
+    (checkpoints / "tiny-sd-folder" / "unet").rename(private / "unet")
+    (checkpoints / "tiny-sd-folder" / "unet").symlink_to(private / "unet")
+    shutil.copy(models / "loras" / "tiny-sd-peft.safetensors", models / "loras" / "locked.safetensors")
+    closed = [checkpoints / "lost+found", private, models / "loras" / "locked.safetensors"]
+    for path in closed:
+        path.chmod(0)
+    try:
+        command = [sys.executable, "-c", LISTED_TWICE, str(models)]
+        done = subprocess.run(command, capture_output=True, text=True, preexec_fn=permissions_count)
+    finally:
+        private.chmod(0o755)
+        (checkpoints / "lost+found").chmod(0o755)
+    assert done.returncode == 0, done.stderr
+    before, after = map(json.loads, done.stdout.splitlines())
+    broken = {"checkpoints/tiny-sd", "checkpoints/tiny-sd-folder", "loras/locked"}
+    assert {id for id, problem in before.items() if problem} == broken
+    assert {id for id, problem in after.items() if problem} == broken - {"loras/locked"}
+
+
+@pytest.mark.parametrize("weight_map", [None, ["a"], "a", 5])
+def test_a_list_of_shards_that_is_none_is_told(models: Path, weight_map: object) -> None:
+    unet = models / "checkpoints" / "tiny-sd-folder" / "unet"
+    (unet / "diffusion_pytorch_model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    problem = catalog_of(models).model("checkpoints/tiny-sd-folder").problem
+    assert problem is not None and "index.json of unet is damaged" in problem.message
+
+
+def test_no_name_is_too_odd_to_be_shown() -> None:
+    assert readable("a\ud83d b\udcff é.safetensors") == "a\ufffd b\ufffd é.safetensors"
 
 
 def test_no_folder_is_no_error(tmp_path: Path) -> None:

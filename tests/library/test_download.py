@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -107,6 +109,46 @@ def test_a_log_in_page_does_not_cost_what_has_arrived(hub: Hub, tmp_path: Path) 
     with pytest.raises(WrongContent):
         asyncio.run(fetch(model, tmp_path, lambda _: None, ONCE))
     assert arrived(tmp_path, model) == have
+
+
+class LogInPage(BaseHTTPRequestHandler):
+    """A hotspot's: every address is this page, and its length is not told."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.end_headers()
+        self.wfile.write(b"<html>Please log in</html>")
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+def test_a_log_in_page_of_unknown_length_does_not_cost_what_has_arrived(hub: Hub, tmp_path: Path) -> None:
+    hub.cuts = [200_000]
+    with pytest.raises(Offline):
+        get(hub, tmp_path)
+    have = arrived(tmp_path, hub.model())
+    with HTTPServer(("127.0.0.1", 0), LogInPage) as hotspot:
+        threading.Thread(target=hotspot.serve_forever, daemon=True).start()
+        with pytest.raises(WrongContent):
+            get(hub, tmp_path, address=f"http://127.0.0.1:{hotspot.server_port}/")
+        hotspot.shutdown()
+    assert arrived(tmp_path, hub.model()) == have > 0
+    assert get(hub, tmp_path)[0].read_bytes() == CONTENT
+    assert hub.seen[-1]["range"] == f"bytes={have}-"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("SSL_CERT_FILE", "/gone.pem"), ("ALL_PROXY", "ftp://127.0.0.1:9"), ("NO_PROXY", "[::1]")]
+)
+def test_network_settings_that_cannot_be_are_told_as_such(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # without a proxy nobody asks for exceptions
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Offline, match=name):
+        get(hub, tmp_path)
 
 
 def test_more_than_was_said_is_cut_short(hub: Hub, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 import timeit
 from pathlib import Path
 
@@ -46,6 +48,18 @@ def test_every_kind_of_number_torch_can_save_is_known(tmp_path: Path) -> None:
 def test_a_file_without_tensors_is_sound(tmp_path: Path) -> None:
     save_file({}, tmp_path / "empty.safetensors")
     assert read_header(tmp_path / "empty.safetensors").tensors == {}
+
+
+def test_a_shape_that_is_a_bomb_is_refused_at_once(tmp_path: Path) -> None:
+    shape = [10**18] * 100_000
+    header = json.dumps({"a": {"dtype": "F16", "shape": shape, "data_offsets": [0, 2]}}).encode()
+    (tmp_path / "bomb.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"00")
+
+    def read() -> None:
+        with pytest.raises(ModelBroken, match="damaged header"):
+            read_header(tmp_path / "bomb.safetensors")
+
+    assert timeit.timeit(read, number=1) < 1
 
 
 def test_a_missing_file_is_missing(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -50,10 +51,16 @@ def load_settings(argv: Sequence[str], environ: Mapping[str, str], home: Path) -
     Raises SettingsRefused (one sentence; the caller prints it and exits with 2) and SystemExit(0) after --help.
     """
     flags = {name: value for name, value in vars(_parser().parse_args(list(argv))).items() if value is not None}
-    chosen = _from_environ(environ) | {name: _checked(name, value, _flag(name)) for name, value in flags.items()}
-    data = chosen.pop("data", home)
+    told = {name: _checked(name, value, _flag(name)) for name, value in flags.items()}
+    around = _from_environ(environ)
+    data = (around | told).get("data", home)
     kept, warnings = _from_file(data / SETTINGS_FILE)
-    chosen = kept | chosen
+    chosen: dict[str, Any] = {}
+    for source in (kept, around, told):
+        if source.get("listen"):
+            chosen.pop("host", None)  # what a weaker source says must not keep the door shut
+        chosen |= source
+    chosen.pop("data", None)
     if chosen.get("listen"):
         chosen.setdefault("host", "0.0.0.0")
     settings = Settings(data=data, **({"models": (home / "models",)} | chosen), warnings=warnings)
@@ -71,10 +78,10 @@ def save_settings(settings: Settings, **changes: Any) -> Settings:
             raise SettingsRefused(f"“{name}” cannot be changed here.", "Give it as a flag when starting Easel.")
     checked = {name: _checked(name, value, name) for name, value in changes.items()}
     file = settings.data / SETTINGS_FILE
-    stored, _ = _read_object(file)
     try:
-        write_atomically(file, json.dumps(stored | checked, indent=2, ensure_ascii=False).encode())
-    except OSError as error:
+        stored, _ = _read_object(file)
+        write_atomically(file, _written(stored | checked))
+    except OSError as error:  # also where the file is there but cannot be read: it would be lost
         raise FolderUnusable(f"The settings cannot be saved ({error.strerror}).", "Look at the data folder.") from error
     return replace(settings, **checked)
 
@@ -101,13 +108,16 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
             value: Any = [part for part in text.split(option.separator) if part] if option.separator else text
             chosen[name] = _checked(name, value, option.variable)
     if environ.get("EASEL_NO_OPEN"):
-        chosen["open_browser"] = not _truth(environ["EASEL_NO_OPEN"])
+        chosen["open_browser"] = not _checked("open_browser", environ["EASEL_NO_OPEN"], "EASEL_NO_OPEN")
     return chosen
 
 
 def _from_file(file: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The good values of a settings.json. A bad one is moved to .bad, so that it is told once and never lost."""
-    stored, problem = _read_object(file)
+    try:
+        stored, problem = _read_object(file)
+    except OSError as error:
+        stored, problem = {}, f"settings.json cannot be read ({error.strerror}), so the defaults are used."
     if problem:
         return {}, (problem,)
     good: dict[str, Any] = {}
@@ -123,25 +133,29 @@ def _from_file(file: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     if not bad:
         return good, ()
     if keep_as_bad(file):
-        write_atomically(file, json.dumps({k: v for k, v in stored.items() if k not in bad}, indent=2).encode())
+        with contextlib.suppress(OSError):  # a full disk, say: the warning stands
+            write_atomically(file, _written({k: v for k, v in stored.items() if k not in bad}))
     kept = f"The default is used; the old file is kept as {file.name}.bad."
     return good, tuple(f"settings.json: {message} {kept}" for message in bad.values())
 
 
 def _read_object(file: Path) -> tuple[dict[str, Any], str]:
-    """The JSON object in a file, and a sentence when there was a broken one (then kept as .bad)."""
+    """The JSON object in a file, and a sentence when there was a broken one (then kept as .bad). Raises OSError."""
     try:
         stored = json.loads(file.read_text("utf-8-sig"))
     except FileNotFoundError:
         return {}, ""
-    except OSError as error:
-        return {}, f"settings.json cannot be read ({error.strerror}), so the defaults are used."
     except (ValueError, RecursionError):
         stored = None
     if isinstance(stored, dict):
         return stored, ""
     keep_as_bad(file)
     return {}, f"settings.json was damaged, so the defaults are used; the old file is kept as {file.name}.bad."
+
+
+def _written(values: Mapping[str, Any]) -> bytes:
+    """JSON; what is no text (a path may hold any bytes) becomes an escape of JSON's own."""
+    return json.dumps(values, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +196,9 @@ def _checked(name: str, value: Any, called: str) -> Any:
     option = _options()[name]
     try:
         return option.check(value)
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, RuntimeError):  # the last for a home folder of nobody: ~nobody/x
         shown = str(value[0] if isinstance(value, list) and len(value) == 1 else value)[:80]
+        shown = shown.encode("utf-8", "replace").decode()
         message = f"{called} must be {option.wanted}, not “{shown}”."
         raise SettingsRefused(message, "See --help for what can be set.") from None
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from webui.core.types import Defaults, Fault, LoraCard, Task
 from webui.library.model_file import ModelFile
+from webui.library.names import readable
 from webui.library.tensors import Header
 
 UNET = "model.diffusion_model."
@@ -87,7 +88,9 @@ class LoraShape:
 
     @property
     def looks_xl(self) -> bool:
-        """SDXL's UNet has no attention at its first and last level, and a second text encoder."""
+        """By the width; else SDXL has a second text encoder, and its UNet no attention at the first and last level."""
+        if self.width in _wide:
+            return _wide[self.width]
         if self.second_encoder:
             return True
         if self.original:
@@ -95,18 +98,26 @@ class LoraShape:
         return "up_blocks.0" in self.levels and not self.levels & {"down_blocks.0", "up_blocks.3"}
 
 
+# Width of the text embeddings of Stable Diffusion 1.x, 2.x and XL: whether it is XL's.
+_wide = {768: False, 1024: False, 2048: True}
 _level = re.compile(r"(down_blocks|up_blocks|input_blocks|output_blocks)[._](\d+)[._](?:attentions|1[._]transformer)")
 _down = re.compile(r"attn2[._]to_[kv]\.(lora_down|lora_A|lora\.down)(\.default)?\.weight$")
+_middle = re.compile(r"mid_block|middle_block")
+_adapter = re.compile(r"lora|hada|lokr|oft")
 _unet = re.compile(r"^(lora_unet_|unet\.|base_model\.model\.unet\.|down_blocks|up_blocks|mid_block)")
 
 
 def lora_shape(header: Header) -> LoraShape | None:
-    """None when it is no LoRA for a UNet with text attention."""
+    """None when it is no LoRA for a UNet with text attention: a whole UNet, say, or made for Flux, SD 3 or Wan."""
     keys = list(header.tensors)
+    if not any(_adapter.search(k) for k in keys):
+        return None
     if not any(_unet.match(k) for k in keys) or not any("attn" in k for k in keys):
         return None
     widths = [header.tensors[k].shape[1] for k in keys if _down.search(k) and len(header.tensors[k].shape) >= 2]
     levels = frozenset(f"{m[1]}.{m[2]}" for k in keys if (m := _level.search(k)))
+    if not levels and not any(_middle.search(k) for k in keys):
+        return None
     original = any(level.startswith(("input", "output")) for level in levels)
     second = any(k.startswith(("lora_te2_", "text_encoder_2.")) for k in keys)
     return LoraShape(widths[0] if widths else 0, original, levels, second)
@@ -134,10 +145,10 @@ def unsupported(keys: Iterable[str]) -> str:
 def _trigger(metadata: Mapping[str, str]) -> str:
     """The word that calls it: as said, else the tag that its trainer saw most often."""
     if said := metadata.get("modelspec.trigger_phrase", ""):
-        return said[:100]
+        return readable(said[:100])
     try:
         groups = json.loads(metadata.get("ss_tag_frequency", "{}")).values()
         counts = {tag: int(n) for group in groups for tag, n in group.items()}
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return ""
-    return max(counts, key=lambda tag: counts[tag], default="").strip()[:100]
+    return readable(max(counts, key=lambda tag: counts[tag], default="").strip()[:100])

@@ -61,7 +61,7 @@ class Catalog:
         self._listing = _Listing()
 
     def refresh(self) -> None:
-        """Look again. What has the same size and time is not opened again: thousands of files take a moment."""
+        """Look again. Sound files of the same size and time are not opened again: thousands of them take a moment."""
         with self._refreshing:
             old = self._listing
             models = {id: (entry, self._model(id, entry, old)) for id, entry in self._models_on_disk()}
@@ -137,7 +137,7 @@ class Catalog:
 
     def _model(self, id: str, entry: Entry, old: _Listing) -> ModelCard:
         known = old.models.get(id)
-        if known is not None and known[0] == entry:
+        if known is not None and known[0] == entry and known[1].problem is None:
             return known[1]
         title = "Easel Starter" if id == STARTER else title_of(entry.path)
         try:
@@ -161,7 +161,7 @@ class Catalog:
 
     def _lora(self, id: str, entry: Entry, old: _Listing) -> LoraCard:
         known = old.loras.get(id)
-        if known is not None and known[0] == entry:
+        if known is not None and known[0] == entry and known[1].problem is None:
             return known[1]
         title = title_of(entry.path)
         try:
@@ -184,7 +184,7 @@ def _asked(identify: Callable[[ModelFile], Card | None], file: ModelFile) -> Car
     """A family's answer. In a stranger's file known names may come with any shape or text; that is its own problem."""
     try:
         return identify(file)
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ModelBroken(
             f"{file.title} describes itself in a way that makes no sense.", "Try another model."
         ) from error
@@ -194,4 +194,9 @@ def _open(id: str, entry: Entry, title: str) -> ModelFile:
     if readable(str(entry.path)) != str(entry.path):
         raise ModelBroken(f"{title} has a name that is not readable text.", "Rename the file.")
     opened = open_folder if entry.layout == "folder" else open_file
-    return opened(entry.path, id, title, entry.modified)
+    try:
+        return opened(entry.path, id, title, entry.modified)
+    except OSError as error:  # a component behind a link into a private folder, say
+        raise ModelBroken(
+            f"{title} cannot be read ({error.strerror}).", "Look at the permissions of its files."
+        ) from error

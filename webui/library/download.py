@@ -91,7 +91,7 @@ async def _all_of_it(model: ModelPreset, folder: Path, report: Report, patience:
     wait = httpx.Timeout(patience.silence, connect=patience.connect)
     while (before := arrived(folder, model)) < model.bytes:
         try:
-            async with httpx.AsyncClient(timeout=wait, follow_redirects=False) as client:
+            async with _client(wait) as client:
                 with _network_in_words(model):
                     await _stream(client, model, folder, report)
             if arrived(folder, model) < model.bytes:
@@ -103,6 +103,18 @@ async def _all_of_it(model: ModelPreset, folder: Path, report: Report, patience:
             if pause is None or brought <= 0:
                 raise
             await asyncio.sleep(pause)
+
+
+def _client(wait: httpx.Timeout) -> httpx.AsyncClient:
+    """A client as the environment asks for: proxies and certificates are looked at here."""
+    try:
+        return httpx.AsyncClient(timeout=wait, follow_redirects=False)
+    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+        names = "SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY, ALL_PROXY or NO_PROXY"
+        raise Offline(
+            f"One of the network settings of this computer cannot be used: {names}.",
+            "Correct or unset it, then start Easel again.",
+        ) from error
 
 
 async def _stream(client: httpx.AsyncClient, model: ModelPreset, folder: Path, report: Report) -> None:
@@ -174,7 +186,8 @@ def _start(answer: httpx.Response, have: int, model: ModelPreset, folder: Path) 
             return have
     elif answer.status_code == 200:
         length = answer.headers.get("content-length")
-        if length in (None, str(model.bytes)):
+        page = answer.headers.get("content-type", "").startswith("text/") and arrived(folder, model) > 0
+        if length == str(model.bytes) or (length is None and not page):
             return 0
         raise _wrong(model)  # a hotspot's log-in page, say: what has arrived before is still good
     elif answer.status_code >= 400 and answer.status_code != 416:

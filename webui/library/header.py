@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from webui.core.errors import ModelBroken, ModelMissing, PickleRefused
 from webui.library.gguf import MAGIC, read_gguf
 from webui.library.tensors import Header, TensorInfo
 
-__all__ = ["Header", "TensorInfo", "merge", "read_header", "read_json"]
+__all__ = ["Header", "TensorInfo", "is_so", "merge", "read_header", "read_json"]
 
 PICKLE_ENDINGS = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl"})
 MAX_HEADER = 32 * 2**20
@@ -28,6 +28,15 @@ _BITS = {
     "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
 }  # fmt: skip
 _DAMAGED = "Download it again; if it stays like this, it was damaged where it came from."
+_MOST_DIMENSIONS = 8
+
+
+def is_so(asked: Callable[[], bool]) -> bool:
+    """What `is_file` or `is_dir` says; False where it would raise: no permission, a circle of links, a dead share."""
+    try:
+        return asked()
+    except OSError:
+        return False
 
 
 def read_header(path: Path) -> Header:
@@ -38,7 +47,7 @@ def read_header(path: Path) -> Header:
     name = path.name
     if path.suffix.lower() in PICKLE_ENDINGS:
         raise _pickle(name)
-    if not path.is_file():  # opening a pipe would wait for ever
+    if not is_so(path.is_file):  # opening a pipe would wait for ever
         raise ModelMissing(f"{name} is not there, or leads nowhere.", "Look for models again.", "refresh", "Refresh")
     try:
         with path.open("rb") as file:
@@ -133,6 +142,8 @@ def _entry(value: Mapping[str, Any]) -> tuple[TensorInfo, int, int]:
     shape, (begin, end) = tuple(value["shape"]), value["data_offsets"]
     if not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
         raise ValueError("a shape or an offset is not a natural number")
+    if len(shape) > _MOST_DIMENSIONS:  # the product of a million numbers would take hours
+        raise ValueError("a tensor has more than eight dimensions")
     if math.prod(shape) * _BITS[value["dtype"]] != 8 * (end - begin):
         raise ValueError("a tensor's shape and its bytes disagree")
     return TensorInfo(value["dtype"], shape, end - begin), begin, end

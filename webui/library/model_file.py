@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from webui.core.errors import ModelBroken, PickleRefused
 from webui.core.types import ComponentSizes
-from webui.library.header import PICKLE_ENDINGS, Header, merge, read_header, read_json
+from webui.library.header import PICKLE_ENDINGS, Header, is_so, merge, read_header, read_json
 
 _DENOISER = ("model.diffusion_model.", "unet.", "transformer.")
 _VAE = ("first_stage_model.", "vae.")
@@ -108,7 +108,10 @@ def weight_files(component: Path) -> list[Path]:
 
 def _check_shards(component: Path, found: set[str]) -> None:
     for index in component.glob("*.safetensors.index.json"):
-        named = set(map(str, dict(read_json(index).get("weight_map", {})).values()))
+        weight_map = read_json(index).get("weight_map", {})
+        if not isinstance(weight_map, dict):
+            raise ModelBroken(f"{index.name} of {component.name} is damaged.", "Download it again.")
+        named = set(map(str, weight_map.values()))
         if named & found and named - found:
             missing = f"{len(named - found)} of {len(named)} files of its {component.name} are missing"
             raise ModelBroken(f"{component.parent.name} is incomplete: {missing}.", "Download it again.")
@@ -122,7 +125,7 @@ def variant_of(name: str) -> str:
 
 def _config_of(component: Path) -> Path | None:
     names = ("config.json", "scheduler_config.json", "preprocessor_config.json")
-    return next((component / name for name in names if (component / name).is_file()), None)
+    return next((component / name for name in names if is_so((component / name).is_file)), None)
 
 
 def _check_entry(folder: str, component: str, what: list[Any]) -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 from webui.library.scan import MODEL_ENDINGS
 
 _UNSAFE = re.compile(r"""[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069,:;"'`<>\\/|]+""")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_TITLE = 80
 
 
 def readable(name: str) -> str:
-    """A file's name with what is not text replaced: Linux allows any bytes."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """A name with what is not text replaced: Linux allows any bytes, Windows and JSON allow half a character."""
+    return _SURROGATE.sub("\ufffd", name)
 
 
 def id_of(path: Path, root: Path, taken: set[str]) -> str:

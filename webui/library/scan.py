@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from webui.library.header import PICKLE_ENDINGS
+from webui.library.header import PICKLE_ENDINGS, is_so
 
 MODEL_ENDINGS = PICKLE_ENDINGS | {".safetensors", ".gguf"}
 _INDEX = "model_index.json"
@@ -41,17 +41,18 @@ class Entry:
 def scan(folder: Path, folders_are_models: bool) -> Iterator[Entry]:
     """Everything below a folder that could be a model, in the order of names. Links are followed, never in a circle.
 
-    What cannot be listed (no permission) is left out; a link that leads nowhere is an entry, so that it can be told.
+    What cannot be listed (no permission) is left out; a link that cannot be followed is an entry, to be told.
     """
     yield from _walk(folder, folders_are_models, frozenset(), 0)
 
 
 def find_folder_model(folder: Path) -> Entry | None:
     """A diffusers folder as an entry, None when it is not one."""
-    if not (folder / _INDEX).is_file():
+    if not is_so((folder / _INDEX).is_file):
         return None
-    components = [Path(part.path) for part in _listed(folder) if part.is_dir()]
-    parts = [folder / _INDEX, *(Path(file.path) for part in components for file in _listed(part) if file.is_file())]
+    components = [Path(part.path) for part in _listed(folder) if is_so(part.is_dir)]
+    files = [Path(file.path) for part in components for file in _listed(part) if is_so(file.is_file)]
+    parts = [folder / _INDEX, *files]
     try:
         stamps = [(part.relative_to(folder).as_posix(), *_stamp(part.stat())) for part in parts]
     except OSError:  # a file went away just now
@@ -67,13 +68,13 @@ def _walk(folder: Path, folders_are_models: bool, above: frozenset[str], depth: 
         path = Path(item.path)
         if item.name.startswith("."):
             continue
-        if item.is_dir():
+        if is_so(item.is_dir):
             model = find_folder_model(path) if folders_are_models else None
             if model is not None:
                 yield model
             else:
                 yield from _walk(path, folders_are_models, above | {real}, depth + 1)
-        elif path.suffix.lower() in MODEL_ENDINGS and (item.is_file() or item.is_symlink()):
+        elif path.suffix.lower() in MODEL_ENDINGS and (is_so(item.is_file) or is_so(item.is_symlink)):
             yield _file(path) or Entry(path, "single_file", ())
 
 
