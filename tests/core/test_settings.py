@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from webui.core.errors import FolderUnusable, SettingsRefused
-from webui.core.settings import CHANGEABLE, Settings, load_settings, save_settings
+from webui.core.settings import CHANGEABLE, NO_LINK_YET, Settings, load_settings, save_settings
 
 
 def test_nothing_said_is_this_computer_only(tmp_path) -> None:
@@ -44,6 +44,7 @@ def test_every_flag(tmp_path) -> None:
         share=True,
         password="word",
         log_level="debug",
+        warnings=(NO_LINK_YET,),
     )
 
 

@@ -45,6 +45,9 @@ class Settings:
     warnings: tuple[str, ...] = ()
 
 
+NO_LINK_YET = "There is no public link yet, so --share does nothing; --listen opens Easel to your own network."
+
+
 def load_settings(argv: Sequence[str], environ: Mapping[str, str], home: Path) -> Settings:
     """Read the flags, the variables, and `<data>/settings.json`; `home` is the folder of launch.py.
 
@@ -65,7 +68,7 @@ def load_settings(argv: Sequence[str], environ: Mapping[str, str], home: Path) -
         chosen.setdefault("host", "0.0.0.0")
     settings = Settings(data=data, **({"models": (home / "models",)} | chosen), warnings=warnings)
     _refuse_open_door(settings)
-    return settings
+    return replace(settings, warnings=(*warnings, NO_LINK_YET)) if settings.share else settings
 
 
 def save_settings(settings: Settings, **changes: Any) -> Settings:
