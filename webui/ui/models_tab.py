@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -46,6 +47,7 @@ def library(service: Service, request: gr.Request) -> dict[str, Any]:
     models, loras = service.catalog.models(), service.catalog.loras()
     forecasts = {card.id: _forecast(service, card) for card in models[:FORECASTS]}
     return {
+        "n": time.monotonic_ns(),  # what has not changed would not be told, and the page waits for word
         "models": [_model(service, card, forecasts.get(card.id)) for card in models],
         "loras": [_lora(service, card) for card in loras],
         "folders": _folders(service, comes_from_here(request)),

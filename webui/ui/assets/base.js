@@ -57,8 +57,11 @@ window.Easel = window.Easel || (() => {
   const on = (name, fn) => { (listeners.get(name) || listeners.set(name, new Set()).get(name)).add(fn); return () => listeners.get(name).delete(fn); };
   const emit = (name, data) => (listeners.get(name) || []).forEach((fn) => fn(data));
 
+  /** fetch, except that no answer at all is told in words for a person. */
+  const reach = (path, how = {}) => fetch(path, { credentials: 'same-origin', ...how }).catch(() => { throw new Error('The line to Easel is gone. Try again in a moment.'); });
+
   async function api(method, path, body) {
-    const answer = await fetch(path, { method, credentials: 'same-origin', headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
+    const answer = await reach(path, { method, headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
       body: body === undefined ? undefined : JSON.stringify(body) });
     const data = await answer.json().catch(() => ({}));
     if (!answer.ok) {
@@ -76,25 +79,29 @@ window.Easel = window.Easel || (() => {
     write(key, value) { try { localStorage.setItem('easel.' + key, JSON.stringify(value)); } catch { /* full or forbidden */ } },
   };
 
-  let voice = null;
-  /** Say something to a screen reader, politely; at most every two seconds, the newest wins. */
+  let voice = null, shelf = null;
+  /** While a dialog is open all beside it is dead: what must be seen, heard or clicked stands in the topmost one. */
+  const front = () => [...document.querySelectorAll('dialog[open]')].pop() || document.body;
+  /** Called whenever a dialog has opened or is about to go. */
+  const toFront = () => [voice, shelf].forEach((node) => { if (node && node.parentNode !== front()) front().append(node); });
+
+  /** Say something to a screen reader, politely; at most every two seconds, the newest wins. `progress` is not said twice. */
   const announce = (() => {
     let last = 0, timer = 0, said = '';
-    return (text) => {
-      if (!text || text === said) return;
+    return (text, progress = false) => {
+      if (!text || (progress && text === said)) return;
       clearTimeout(timer);
       timer = setTimeout(() => {
         last = Date.now(); said = text;
-        if (!voice) { voice = h('div.sr', { role: 'status', 'aria-live': 'polite', id: 'easel-voice' }); document.body.append(voice); }
-        voice.textContent = text;
+        if (!voice) { voice = h('div.sr', { role: 'status', 'aria-live': 'polite', id: 'easel-voice' }); front().append(voice); }
+        voice.textContent = voice.textContent === text ? text + '\u00a0' : text; /* only what differs is read out */
       }, Math.max(60, last + 2000 - Date.now()));
     };
   })();
 
-  let shelf = null;
   /** A short message at the edge, with one action if wanted: toast('Deleted', {label: 'Undo', act}). */
   function toast(text, action = null, seconds = 5, kind = 'status') {
-    if (!shelf) { shelf = h('div.toasts'); document.body.append(shelf); }
+    shelf ||= h('div.toasts'); toFront();
     const away = () => { clearTimeout(timer); node.remove(); };
     const node = h('div.toast', { role: kind }, h('span', {}, text),
       action && h('button', { onclick: () => { away(); action.act(); } }, action.label),
@@ -122,10 +129,12 @@ window.Easel = window.Easel || (() => {
   document.body ? keepLook() : document.addEventListener('DOMContentLoaded', keepLook);
 
   const copy = async (text, what = 'Copied') => {
+    let done = true;
     try { await navigator.clipboard.writeText(text); } catch {
-      const area = h('textarea', { value: text }); document.body.append(area); area.select(); document.execCommand('copy'); area.remove();
+      const area = h('textarea.sr', { value: text }), before = document.activeElement;
+      front().append(area); area.focus({ preventScroll: true }); area.select(); done = document.execCommand('copy'); area.remove(); before?.focus({ preventScroll: true });
     }
-    toast(what, null, 2.5);
+    done ? toast(what, null, 2.5) : toast('This browser did not allow copying. Select the words and copy them by hand.', null, 8, 'alert');
   };
 
   const opened = (tab) => document.querySelector(`[role=tab][data-tab-id="${tab}"]`);
@@ -166,5 +175,5 @@ window.Easel = window.Easel || (() => {
     for (let i = waiting.length - 1; i >= 0; i--) if (waiting[i][0] === name) mount(...waiting.splice(i, 1)[0]);
   }
 
-  return { h, icon, iconButton, on, emit, api, get, post, memory, announce, toast, trouble, look, copy, openTab, roving, mount, part };
+  return { h, icon, iconButton, on, emit, reach, api, get, post, memory, announce, toast, toFront, trouble, look, copy, openTab, roving, mount, part };
 })();

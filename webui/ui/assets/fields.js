@@ -5,7 +5,8 @@
   const desks = new Map();
   const desk = (key) => desks.get(key) || desks.set(key, { fields: new Map(), key }).get(key);
 
-  /** field = {get, set(value) -> void}; `set` ignores values that no longer exist. Restores what the browser remembers. */
+  /** field = {get, set(value) -> void, replace?}; `set` ignores values that no longer exist. `replace` is a `set` that can be taken back.
+      Restores what the browser remembers. */
   function enlist(key, name, field) {
     const box = desk(key);
     box.fields.set(name, field);
@@ -33,11 +34,11 @@
     const order = Object.keys(values).sort((a, b) => (b === 'model') - (a === 'model'));
     for (const name of order) {
       const field = box.fields.get(name);
-      if (field) { field.set(values[name]); changed(key, name, field.get()); }
+      if (field) { (field.replace || field.set)(values[name]); changed(key, name, field.get()); }
     }
   }
   const value = (key, name) => desk(key).fields.get(name)?.get();
-  Object.assign(Easel, { desk, fill, fieldValue: value });
+  Object.assign(Easel, { desk, enlist, fill, fieldValue: value });
 
   const caption = (id, text, term) => h('p.cap', { id }, text, term && h('small', {}, ' · ' + term));
   let serial = 0;
@@ -47,13 +48,24 @@
   part('text', ({ props }) => {
     const { desk: key, name, target } = props;
     const find = () => document.querySelector(target + ' textarea, ' + target + ' input');
+    let filled = ''; /* what the page itself has put here last; all else are a person's words */
+    function put(text) { const area = find(); if (!area || typeof text !== 'string') return; area.value = text; area.dispatchEvent(new Event('input', { bubbles: true })); }
     const start = () => {
       const box = find();
       if (!box) { setTimeout(start, 60); return; }
+      box.dir = 'auto';
       box.addEventListener('input', () => changed(key, name, box.value));
       enlist(key, name, {
         get: () => find()?.value ?? '',
-        set(text) { const area = find(); if (!area || typeof text !== 'string') return; area.value = text; area.dispatchEvent(new Event('input', { bubbles: true })); },
+        set: put,
+        /** Puts other words in place of what stands here. There is a way back: Ctrl+Z in the field, else a button. */
+        replace(text) {
+          const area = find(), lost = area?.value;
+          if (typeof text !== 'string' || lost === text) return;
+          if (area && area === document.activeElement) { area.select(); document.execCommand(text ? 'insertText' : 'delete', false, text); } else put(text);
+          if (name === 'prompt' && lost?.trim() && lost !== filled && area !== document.activeElement) Easel.toast('The prompt was replaced.', { label: 'Undo', act: () => put(lost) }, 10);
+          filled = text;
+        },
       });
     };
     start();
@@ -68,15 +80,16 @@
     const groups = h('div.chips', { role: 'group', 'aria-label': 'Kinds of style' });
     let group = '';
     const card = (style) => {
-      const picture = style.name ? h('span.face', { 'data-initial': style.title.slice(0, 1) }) : h('span.face.plain', {}, icon('spark', 26));
+      const picture = style.name ? h('span.face', { 'data-initial': [...style.title][0] }) : h('span.face.plain', {}, icon('spark', 26));
       picture.style.setProperty('--hue', style.hue || 0);
       if (style.src) picture.append(h('img', { src: style.src, alt: '', loading: 'lazy', decoding: 'async', onerror: (e) => e.target.remove() }));
       return h('button.card', { role: 'radio', 'data-v': style.name, 'aria-label': style.title, title: style.title, onclick: () => choose(style.name) }, picture, h('span.name', {}, style.title));
     };
-    const mark = () => list.querySelectorAll('[role=radio]').forEach((node) => {
-      const chosen = node.dataset.v === (props.value || '');
-      node.setAttribute('aria-checked', chosen); node.tabIndex = chosen ? 0 : -1;
-    });
+    function mark() {
+      const nodes = [...list.querySelectorAll('[role=radio]')], chosen = nodes.find((node) => node.dataset.v === (props.value || ''));
+      const stop = chosen && !chosen.hidden ? chosen : nodes.find((node) => !node.hidden); /* where Tab comes to, also after a search */
+      nodes.forEach((node) => { node.setAttribute('aria-checked', node === chosen); node.tabIndex = node === stop ? 0 : -1; });
+    }
     const known = (style) => style === '' || props.options.some((option) => option.name === style);
     function choose(style) { if (!known(style)) return; props.value = style; mark(); changed(key, name, style); }
     function sift() {
@@ -87,7 +100,7 @@
         const fits = (!group || option.group === group) && (!words || (option.title + ' ' + option.group).toLowerCase().includes(words));
         node.hidden = !(fits || (option.name === '' && !words && !group)); shown += node.hidden ? 0 : 1;
       });
-      empty.hidden = shown > 0;
+      empty.hidden = shown > 0; mark();
       groups.querySelectorAll('button').forEach((b) => b.setAttribute('aria-pressed', b.dataset.g === group));
     }
     function build() {
@@ -96,7 +109,7 @@
       const names = [...new Set(props.options.map((o) => o.group).filter(Boolean))];
       groups.replaceChildren(...['', ...names].map((g) => h('button.chip', { 'data-g': g, onclick: () => { group = g; sift(); list.scrollTo({ top: 0, left: 0 }); } }, g || 'All')));
       groups.hidden = names.length < 2; find.hidden = props.options.length < 8;
-      mark(); sift();
+      sift();
     }
     find.oninput = sift;
     roving(list, '[role=radio]', (node) => choose(node.dataset.v));

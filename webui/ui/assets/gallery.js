@@ -12,8 +12,8 @@
   }
 
   part('gallery', ({ element }) => {
-    let list = [], more = true, loading = false, search = '', favourites = false, selecting = false, ask = 0, stale = true;
-    const chosen = new Set();
+    let list = [], more = true, loading = false, search = '', favourites = false, selecting = false, ask = 0, stale = true, failed = false;
+    const chosen = new Set(), removed = new Map();
     const find = h('input.find', { type: 'search', placeholder: 'Search in prompts', 'aria-label': 'Search in prompts' });
     const only = h('button.chip', { 'aria-pressed': 'false', onclick: () => { favourites = !favourites; only.setAttribute('aria-pressed', favourites); restart(); } }, icon('heart', 18), 'Favourites');
     const select = h('button.chip', { 'aria-pressed': 'false', onclick: () => choosing(!selecting) }, icon('check', 18), 'Select');
@@ -58,16 +58,18 @@
         if (block.firstChild || block.easel.length === 1) block.append(tile(p));
       }
     }
+    const keep = (fits) => { list.splice(0, list.length, ...list.filter(fits)); rebuild(); };
     function rebuild() { watcher.disconnect(); days.replaceChildren(); append(list); hint(); marks(); }
     function hint() {
       empty.hidden = list.length > 0 || loading;
-      if (!empty.hidden) empty.replaceChildren(h('span.glow', { 'aria-hidden': 'true' }, icon('image', 34)), h('h2', {}, search ? 'Nothing found' : favourites ? 'No favourites yet' : 'No pictures yet'),
+      if (!empty.hidden && failed) empty.replaceChildren(h('span.glow', { 'aria-hidden': 'true' }, icon('image', 34)), h('h2', {}, 'Could not load'), h('p', {}, 'Your pictures are safe; they could not be fetched.'), h('button.btn.main', { onclick: load }, 'Try again'));
+      else if (!empty.hidden) empty.replaceChildren(h('span.glow', { 'aria-hidden': 'true' }, icon('image', 34)), h('h2', {}, search ? 'Nothing found' : favourites ? 'No favourites yet' : 'No pictures yet'),
         h('p', {}, search ? 'Try another word from the prompt.' : favourites ? 'Tap the heart on a picture to keep it here.' : 'What you draw is kept here until you delete it.'),
         search || favourites ? '' : h('button.btn.main', { onclick: () => Easel.openTab('create') }, 'Draw the first one'));
     }
     async function load() {
       if (loading || !more) return;
-      loading = true; const mine = ++ask;
+      loading = true; failed = false; const mine = ++ask;
       const last = list[list.length - 1];
       const query = new URLSearchParams({ limit: PAGE }); if (search) query.set('search', search); if (favourites) query.set('favourites', 'true'); if (last) query.set('before', last.created);
       try {
@@ -75,20 +77,23 @@
         if (mine !== ask) return;
         const seen = new Set(list.map((p) => p.id)), fresh = page.pictures.filter((p) => !seen.has(p.id) && !act.gone.has(p.id));
         more = page.more && page.pictures.length > 0; list.push(...fresh); append(fresh);
-      } catch (error) { if (mine === ask) { more = false; trouble(error); } } finally { if (mine === ask) { loading = false; hint(); near(); } }
+      } catch (error) { if (mine === ask) { failed = true; trouble(error); } } finally { if (mine === ask) { loading = false; hint(); if (!failed) near(); } }
     }
     const near = () => { if (more && element.offsetParent && foot.getBoundingClientRect().top < innerHeight + 1200) load(); };
-    function restart() { ask += 1; list = []; more = true; loading = false; watcher.disconnect(); days.replaceChildren(); load(); }
-    new IntersectionObserver((entries) => { if (entries[0].isIntersecting) { if (stale) { stale = false; restart(); } else load(); } }, { rootMargin: '1200px 0px' }).observe(foot);
+    /* A new array: a picture that is looked at meanwhile keeps its neighbours. */
+    function restart() { ask += 1; list = []; removed.clear(); more = true; loading = false; watcher.disconnect(); days.replaceChildren(); load(); }
+    new IntersectionObserver((entries) => { if (entries[0].isIntersecting) { if (stale && !list.length) { stale = false; restart(); } else load(); } }, { rootMargin: '1200px 0px' }).observe(foot);
+    on('line', (up) => { if (up && failed && element.offsetParent) load(); });
     let typing = 0;
     find.oninput = () => { clearTimeout(typing); typing = setTimeout(() => { search = find.value.trim(); restart(); }, 220); };
     on('pictures', ({ deleted, restored, changed }) => {
-      if (deleted) { list = list.filter((p) => !deleted.includes(p.id)); rebuild(); }
-      if (restored) { if (element.offsetParent) restart(); else stale = true; }
+      if (deleted) { list.forEach((p) => { if (deleted.includes(p.id)) removed.set(p.id, p); }); keep((p) => !deleted.includes(p.id)); }
+      if (restored?.every((id) => removed.has(id))) { list.push(...restored.map((id) => removed.get(id)).filter((p) => !list.includes(p))); list.sort((a, b) => b.created - a.created); rebuild(); }
+      else if (restored) { if (element.offsetParent) restart(); else stale = true; }
       if (changed) {
         const mine = list.find((p) => p.id === changed.id); if (mine) mine.favourite = changed.favourite;
         days.querySelectorAll(`.tile[data-id="${CSS.escape(changed.id)}"] [aria-label=Favourite]`).forEach((b) => b.setAttribute('aria-pressed', changed.favourite));
-        if (favourites && !changed.favourite) { list = list.filter((p) => p.id !== changed.id); rebuild(); }
+        if (favourites && !changed.favourite) keep((p) => p.id !== changed.id);
       }
     });
     /* Newly finished pictures go to the front. */
@@ -100,7 +105,7 @@
       if (list.some((p) => p.id === top.id)) return;
       if (search || favourites || selecting || !element.offsetParent || scrollY > 300) { stale = true; if (element.offsetParent && scrollY <= 300 && !selecting) restart(); return; }
       const fresh = now.pictures.filter((p) => !list.some((q) => q.id === p.id) && !act.gone.has(p.id)).reverse();
-      list = [...fresh, ...list]; rebuild();
+      list.unshift(...fresh); rebuild();
     });
     new IntersectionObserver((entries) => { if (entries[0].isIntersecting && stale) { stale = false; restart(); } }).observe(element);
     marks();

@@ -23,6 +23,7 @@
     const paints = !!props.palette, Surface = paints ? Easel.Paint : Easel.Mask;
     const key = props.desk, name = props.name, side = props.side || photos.SEND_SIDE, tell = photos.teller();
     let mask = null, photo = null, mode = 'brush', dirty = false, sent = '', sending = null, timer = 0, stripe = 8, wanted = null;
+    let former = null, owed = null; /* what stood here while another photo is on its way; a remembered mask that has not come yet */
     let extend = [0, 0, 0, 0], extending = false;
 
     /* ---- what is seen ---- */
@@ -61,7 +62,7 @@
     const tools = h('div.masktools', { role: 'toolbar', 'aria-label': 'Painting', hidden: true },
       h('div.modes', {}, modes), h('label.sizebox', {}, h('i.dot.small', { 'aria-hidden': 'true' }), size, h('i.dot', { 'aria-hidden': 'true' })),
       h('div.steps', {}, undo, redo, paints ? '' : invert, clear), h('div.looks', {}, further, fitAll, closer),
-      paints ? h('div.extras', {}, h('button.btn.main', { onclick: () => { flush().catch((error) => tell.fail(error.message)); props.close(); } }, 'Done')) : h('div.extras', {}, subject, grow, h('div.holder', {}, moreButton, moreBox)));
+      paints ? h('div.extras', {}, h('button.btn.main', { onclick: () => { flush().catch(Easel.trouble); props.close(); } }, 'Done')) : h('div.extras', {}, subject, grow, h('div.holder', {}, moreButton, moreBox)));
     const palette = paints ? Easel.palette((colour, by) => { if (mask) mask.colour = colour; ink.dataset.colour = colour; if (by) setMode('brush'); }) : '';
     const work = h('div.work', { hidden: true }, pane, palette, tools, extendRow);
     canvas.append(help, empty, work, tell.busy, tell.fault); if (!paints) canvas.append(maskInput);
@@ -72,47 +73,73 @@
       whole: true, tell,
       show(decoded, known) {
         const drawn = photos.shrink(decoded, side);
-        const same = known && mask && mask.width === drawn.width && mask.height === drawn.height;
-        for (const c of [ground, ink]) { c.width = drawn.width; c.height = drawn.height; }
-        groundContext.drawImage(drawn, 0, 0);
-        if (!same) { mask = new Surface(drawn.width, drawn.height); if (paints) mask.colour = Number(ink.dataset.colour); sent = ''; dirty = false; }
-        stripe = Math.max(2, Math.round(Math.max(drawn.width, drawn.height) / 110));
-        photo = null; extend = [0, 0, 0, 0]; setExtending(false);
-        empty.hidden = true; work.hidden = tools.hidden = false; canvas.dataset.state = 'loading';
-        pane.style.setProperty('--ratio', drawn.width / drawn.height);
-        repaint(); view.fitted = true; view.fit(); share();
+        if (photo && !paints) former = { photo, mask, sent, extend, owed, dirty: dirty || !!sending, drawn: photos.copyOf(ground) };
+        /* The mask stays on its photo, and on what was made of it. */
+        const same = known && mask && !wanted && former && [known.id, known.from].includes(former.photo.id) && mask.width === drawn.width && mask.height === drawn.height;
+        if (!same) { mask = new Surface(drawn.width, drawn.height); if (paints) mask.colour = Number(ink.dataset.colour); sent = ''; dirty = false; owed = null; }
+        photo = null; extend = [0, 0, 0, 0]; setExtending(false); canvas.dataset.state = 'loading';
+        lay(drawn);
       },
       ready(known) {
-        photo = { id: known.id, width: known.width, height: known.height };
-        canvas.dataset.state = 'ready'; canvas.dataset.photo = photo.id;
-        if (wanted && wanted.photo.id === photo.id) restore(wanted);
-        emit('notice:' + key, null); wanted = null; dirty ||= paints && !photo.id; share(); schedule();
-        if (awaited) extendTo(awaited.target, awaited.sides);
+        photo = { id: known.id, width: known.width, height: known.height }; former = null; canvas.dataset.photo = photo.id;
+        const value = wanted && wanted.photo.id === photo.id ? wanted : null;
+        emit('notice:' + key, null); wanted = null; dirty ||= paints && !photo.id;
+        if (value && Array.isArray(value.extend) && value.extend.some(Boolean)) { extend = value.extend.map((n) => Math.max(0, Number(n) || 0)); setExtending(true); extended(); }
+        if (value && value.mask) { owed = value; collect(); } else settle();
       },
-      lost: () => { if (!photo || !mask) reset(); },
+      /** The photo before stands again; where there was none, what is remembered is forgotten only if the server has it no more. */
+      lost(gone) {
+        if (former) { const { drawn } = former; ({ photo, mask, sent, extend, owed, dirty } = former); former = wanted = null; lay(drawn); settle(); if (extend.some(Boolean)) extended(); if (owed) collect(); }
+        else if (!photo) reset(gone);
+      },
     };
     const source = photos.intake(arrives);
-    async function restore(value) {
-      if (Array.isArray(value.extend) && value.extend.some(Boolean)) { extend = value.extend.map((n) => Math.max(0, Number(n) || 0)); setExtending(true); extended(); }
-      if (!value.mask) return;
-      try { const known = await photos.fetchPreview(value.mask, 0); mask.read(known.source); known.close(); sent = value.mask; dirty = false; canvas.dataset.sent = mask.painted; repaint(); share(); } catch { /* the mask is gone: paint anew */ }
+    /** Puts a picture under the mask. */
+    function lay(drawn) {
+      for (const c of [ground, ink]) { c.width = drawn.width; c.height = drawn.height; }
+      groundContext.drawImage(drawn, 0, 0);
+      stripe = Math.max(2, Math.round(Math.max(drawn.width, drawn.height) / 110));
+      empty.hidden = true; work.hidden = tools.hidden = false;
+      pane.style.setProperty('--ratio', drawn.width / drawn.height);
+      repaint(); view.fitted = true; view.fit(); share();
     }
+    function settle() { canvas.dataset.state = 'ready'; share(); schedule(); if (awaited) extendTo(awaited.target, awaited.sides); }
+    /** Fetches the mask that is owed. What was painted while it came stays on it. */
+    async function collect() {
+      const mine = mask, value = owed;
+      canvas.dataset.state = 'loading';
+      try {
+        const known = await photos.fetchPreview(value.mask, 0);
+        if (mine === mask) { const strokes = dirty && mask.data.slice(); mask.read(known.source); if (strokes) mask.remake((v, i) => v || strokes[i]); else canvas.dataset.sent = mask.painted; sent = value.mask; owed = null; repaint(); }
+        known.close();
+      } catch (error) {
+        if (mine === mask && error.status === 404) owed = null; /* it is gone: paint anew */
+        else if (mine === mask) tell.fail('The mask could not be fetched.', () => { if (mine === mask && owed) collect(); });
+      }
+      if (mine === mask) settle();
+    }
+    on('line', (up) => { if (up && owed && canvas.dataset.state === 'ready') { tell.hush(); collect(); } });
     const remove = () => { source.cancel(); reset(); };
-    function reset() {
-      photo = mask = null; extend = [0, 0, 0, 0]; sent = ''; dirty = false; setExtending(false);
-      empty.hidden = false; work.hidden = tools.hidden = true; canvas.dataset.state = 'empty'; canvas.dataset.photo = ''; share();
+    function reset(forget = true) {
+      photo = mask = former = owed = null; extend = [0, 0, 0, 0]; sent = ''; dirty = false; setExtending(false);
+      empty.hidden = false; work.hidden = tools.hidden = true; canvas.dataset.state = 'empty'; canvas.dataset.photo = ''; share(forget);
     }
     let settled = false;
-    const share = () => {
-      props.value = photo ? { photo, mask: mask && mask.painted ? sent : '', painted: mask ? mask.painted / mask.data.length : 0, extend: extend.slice() } : null;
-      if (!paints && settled && canvas.dataset.state !== 'loading') photos.kept(key, name, props.value);
+    const share = (remember = true) => {
+      const { mask: id, painted } = owed || { mask: mask && mask.painted ? sent : '', painted: mask ? mask.painted / mask.data.length : 0 };
+      props.value = photo ? { photo, mask: id, painted, extend: extend.slice() } : null;
+      if (!paints && settled && remember && canvas.dataset.state !== 'loading') photos.kept(key, name, props.value);
       canvas.dataset.painted = mask ? mask.painted : 0;
-      undo.disabled = !mask || !mask.past.length; redo.disabled = !mask || !mask.future.length; clear.disabled = !mask || !mask.painted;
+      undo.disabled = !mask || !mask.past.length; redo.disabled = !mask || !mask.future.length; clear.disabled = !mask || !(mask.painted || owed);
     };
 
     /* ---- sending the mask: a moment after the last stroke, and at once when it is needed ---- */
-    function changed() { dirty = true; emit('notice:' + key, null); share(); schedule(); }
-    function schedule() { clearTimeout(timer); if (dirty && photo) timer = setTimeout(() => flush().catch(() => {}), 1200); }
+    function changed() { dirty = true; if (canvas.dataset.state === 'ready') owed = null; emit('notice:' + key, null); share(); schedule(); }
+    /* What could not be sent is sent later, less and less often; at once when the line is back or the page is left. */
+    const due = () => dirty && photo && canvas.dataset.state !== 'loading';
+    function schedule(wait = 1200) { clearTimeout(timer); if (due()) timer = setTimeout(() => flush().catch(() => schedule(Math.min(4 * wait, 120000))), wait); }
+    on('line', (up) => { if (up) schedule(); });
+    document.addEventListener('visibilitychange', () => { if (document.hidden && due()) flush().catch(() => schedule()); });
     async function flush() {
       clearTimeout(timer);
       if (sending) { await sending; return flush(); }
@@ -128,14 +155,20 @@
       return flush();
     }
     /** Nothing is drawn from a mask that is still on its way: the click waits for it, then happens. */
-    let passing = false;
+    let passing = false, pending = false;
     addEventListener('click', async (event) => {
       const go = event.target.closest && event.target.closest(`#${key}-go, #${key}-tries .btn`);
       if (!go || passing) return;
-      if (canvas.dataset.state !== 'loading' && !dirty && !sending) return;
+      const coming = source.busy() || canvas.dataset.state === 'loading';
+      if (!coming && !dirty && !sending) return;
       event.preventDefault(); event.stopImmediatePropagation();
-      if (canvas.dataset.state === 'loading') { Easel.toast('The photo is still on its way. A moment.'); return; }
-      try { await flush(); } catch (error) { tell.fail(error.message); return; }
+      if (coming) { Easel.toast('The photo is still on its way. A moment.'); return; }
+      if (pending) return;
+      pending = true; tell.say(paints ? 'Sending the sketch…' : 'Sending the mask…');
+      let fault = null;
+      try { await flush(); } catch (error) { fault = error; }
+      pending = false; tell.say('');
+      if (fault) { tell.fail(fault.message); if (!canvas.offsetParent) Easel.toast(fault.message, null, 8, 'alert'); return; }
       passing = true; go.click(); passing = false;
     }, true);
 
@@ -364,8 +397,11 @@
     Easel.desk(key).fields.set('extend', { get: () => extend.slice(), set(v) { if (Array.isArray(v) && v.length === SIDES.length) extendTo(null, v.map((n) => Math.max(0, Number(n) || 0))); } });
     photos.keep(key, name, {
       get: () => props.value,
-      set(v) { if (v && v.photo && v.photo.id) { wanted = v; mask = null; source.known(v.photo); } else if (v === null) remove(); },
+      set(v) { if (v && v.photo && v.photo.id) { wanted = v; source.known(v.photo); } else if (v === null) remove(); },
     });
-    photos.onward(key, (given) => { wanted = null; source.known(given); });
+    photos.onward(key, (given) => {
+      wanted = null;
+      source.known({ ...given, from: Easel.get(`/pictures/${encodeURIComponent(given.id)}`).then((made) => made.recipe.init_image, () => '') });
+    });
   });
 })();

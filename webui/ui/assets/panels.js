@@ -18,6 +18,7 @@
     }
     const section = (title, items, kind, none) => h('section', {}, h('h2', {}, title, h('small', {}, ` ${items.length}`)), items.length ? h('div.modelgrid', {}, items.map((i) => card(i, kind))) : h('p.quiet', {}, none));
     function draw() {
+      const held = element.querySelector('.turning') === document.activeElement;
       const v = props.value || { models: [], loras: [], folders: [], machine: [] };
       element.replaceChildren(h('div.page', {},
         h('header.pagehead', {}, h('div', {}, h('h1', {}, 'Models'), h('p.quiet', {}, v.note || '')), h('button.btn', { onclick: (e) => { e.currentTarget.classList.add('turning'); trigger('refresh', {}); } }, icon('refresh', 18), 'Look again')),
@@ -26,6 +27,7 @@
         h('section', {}, h('h2', {}, 'Where files go'), h('dl.facts', {}, (v.folders || []).map((f) => [h('dt', {}, f.label), h('dd', {}, h('code', {}, f.path), f.copy ? iconButton('copy', `Copy the path for ${f.label}`, () => copy(f.path, 'Path copied')) : '')])),
           h('p.quiet', {}, 'Files ending in .safetensors or .gguf, and diffusers folders. Sub-folders and links to the folders of other apps work too. Files ending in .ckpt, .pt or .bin can hold programs and are not opened.')),
         h('section', {}, h('h2', {}, 'What fits this computer'), h('dl.facts', {}, (v.machine || []).map(([a, b]) => [h('dt', {}, a), h('dd', {}, b)])))));
+      if (held) element.querySelector('.pagehead .btn').focus();
     }
     draw(); watch('value', draw);
   });

@@ -1,6 +1,6 @@
 /* Photos that come from a person: choosing, dropping, pasting, the camera; decoding what the browser can, sending, showing. */
 (() => {
-  const { h, icon, iconButton, on, emit, part, memory, announce } = Easel;
+  const { h, icon, iconButton, on, emit, part, reach, memory, announce, toast } = Easel;
   const ACCEPT = 'image/*,.heic,.heif,.avif,.tif,.tiff';
   const LIMIT = 95 * 2 ** 20;
   const SEND_SIDE = 2048, SHEET_SIDE = 1024;
@@ -63,8 +63,8 @@
 
   /** A preview of something the server has: an upload, or a picture of one's own; with side 0 the thing itself, exact. */
   async function fetchPreview(id, side = SEND_SIDE) {
-    const answer = await fetch(`/photos/${encodeURIComponent(id)}${side ? '?side=' + side : ''}`, { credentials: 'same-origin' });
-    if (!answer.ok) throw new Error('This photo is not here any more. Choose it again.');
+    const answer = await reach(`/photos/${encodeURIComponent(id)}${side ? '?side=' + side : ''}`);
+    if (!answer.ok) throw Object.assign(new Error(answer.status === 404 ? 'This photo is not here any more. Choose it again.' : 'The photo could not be fetched.'), { status: answer.status });
     const decoded = await decode(await answer.blob());
     if (!decoded) throw new Error('The photo could not be shown.');
     decoded.full = [Number(answer.headers.get('X-Photo-Width')) || decoded.width, Number(answer.headers.get('X-Photo-Height')) || decoded.height];
@@ -122,22 +122,27 @@
         bar.classList.toggle('unsure', part === null); fill.style.width = (part === null ? 100 : Math.round(part * 100)) + '%';
         if (part !== null) bar.setAttribute('aria-valuenow', Math.round(part * 100)); else bar.removeAttribute('aria-valuenow');
       },
-      fail(sentence) { busy.hidden = true; fault.hidden = false; fault.setAttribute('role', 'alert'); fault.replaceChildren(h('span', {}, sentence), iconButton('close', 'Dismiss', hush)); },
+      fail(sentence, again = null) { busy.hidden = true; fault.hidden = false; fault.setAttribute('role', 'alert'); fault.replaceChildren(h('span', {}, sentence), again ? h('button.btn', { onclick: () => { hush(); again(); } }, 'Try again') : '', iconButton('close', 'Dismiss', hush)); },
     };
   }
 
   /** Takes one photo at a time from file to server. `show(decoded, file)` draws it, `ready({id, width, height})` when it is there.
-      The newest wins. `whole` sends the file untouched, else it may be made lighter first. */
+      The newest wins. `whole` sends the file untouched, else it may be made lighter first. When it fails, `lost(gone)` hears whether
+      the server has it no more; what it could not give just now is asked for again as soon as the line is back. */
   function intake({ whole, tell, show, ready, lost }) {
-    let turn = 0, control = null;
-    const begin = () => { turn += 1; if (control) control.abort(); control = new AbortController(); tell.hush(); return turn; };
-    const failed = (error, mine) => { if (mine !== turn || error.quiet) return; tell.say(''); tell.fail(error.message); lost(); };
-    return {
-      cancel() { begin(); tell.say(''); },
+    let turn = 0, control = null, missed = null, underway = false;
+    const begin = () => { turn += 1; if (control) control.abort(); control = new AbortController(); missed = null; underway = true; tell.hush(); return turn; };
+    const failed = (error, mine, again = null) => { if (mine !== turn || error.quiet) return; underway = false; tell.say(''); tell.fail(error.message, again); lost(error.status === 404); };
+    const arrived = (known) => { underway = false; tell.say(''); ready(known); };
+    on('line', (up) => { if (up && missed) source.known(missed); });
+    const source = {
+      /** Whether a photo is on its way. */
+      busy: () => underway,
+      cancel() { begin(); underway = false; tell.say(''); },
       async file(file) {
         if (!file) return;
-        const mine = begin();
         if (!looksLikePhoto(file)) { tell.fail('This is not a photo. JPEG, PNG, WebP, AVIF, HEIC, GIF and TIFF work.'); return; }
+        const mine = begin();
         try {
           tell.say('Reading the photo…');
           const decoded = await decode(file);
@@ -151,22 +156,29 @@
           const turned = decoded && Math.abs(Math.log((decoded.width / decoded.height) * (known.height / known.width))) > 0.02;
           if (!decoded || turned) { const preview = await fetchPreview(known.id); if (mine !== turn) return; show(preview, known); preview.close(); }
           if (decoded) decoded.close();
-          tell.say(''); ready(known); announce('The photo is ready.');
+          arrived(known); announce('The photo is ready.');
         } catch (error) { failed(error, mine); }
       },
-      /** Something the server has already: {id, width?, height?}. */
+      /** Something the server has already: {id, width?, height?, from?}, `from` the photo it was made of, or a promise of that. */
       async known(photo) {
         const mine = begin();
         try {
           tell.say('Fetching the photo…');
-          const preview = await fetchPreview(photo.id);
+          const [preview, from] = await Promise.all([fetchPreview(photo.id), photo.from]);
           if (mine !== turn) return;
           const full = { id: photo.id, width: photo.width || preview.full[0], height: photo.height || preview.full[1] };
-          show(preview, full); preview.close(); tell.say(''); ready(full);
-        } catch (error) { failed(error, mine); }
+          show(preview, { ...full, from }); preview.close(); arrived(full);
+        } catch (error) {
+          if (mine === turn && error.status !== 404) missed = photo;
+          failed(error, mine, missed && (() => source.known(photo)));
+        }
       },
     };
+    return source;
   }
+
+  /** A copy of a canvas as it is now. */
+  const copyOf = (canvas) => shrink({ source: canvas, width: canvas.width, height: canvas.height }, Infinity);
 
   /** Makes a value one of the desk's fields: remembered, filled, heard by others. */
   function keep(key, name, field) {
@@ -194,7 +206,7 @@
     if (sent.has(key)) { receive(sent.get(key)); sent.delete(key); }
   }
 
-  Easel.photos = { decode, shrink, send, fetchPreview, listen, chooser, well, teller, intake, keep, kept, onward, SEND_SIDE };
+  Easel.photos = { decode, shrink, send, fetchPreview, listen, chooser, well, teller, intake, keep, kept, onward, copyOf, SEND_SIDE };
 
   /* One photo to start from. value = {id, width, height} or null. */
   part('photo', ({ element, props, watch }) => {
@@ -212,15 +224,26 @@
     const source = intake({
       whole: false, tell,
       show(decoded) {
+        if (props.value) before = { value: props.value, drawn: copyOf(easel.hidden ? canvas : board.board.picture()) };
         easel.hidden = true; if (board.board) board.board.drop();
         put(shrink(decoded, 1600));
         box.dataset.state = 'loading'; empty.hidden = true; shown.hidden = false; caption.textContent = ''; props.value = null;
       },
-      ready(photo) { emit('notice:' + key, null); say({ id: photo.id, width: photo.width, height: photo.height }); },
-      lost: () => clear(),
+      ready(photo) { before = null; emit('notice:' + key, null); say({ id: photo.id, width: photo.width, height: photo.height }); },
+      lost(gone) {
+        if (before) { put(before.drawn); say(before.value); before = null; }
+        else if (!props.value && gone) clear();
+        else if (!props.value) { vacate(); paint(); }
+      },
     });
+    let before = null; /* what was here while another one is on its way */
     function put(drawn) { canvas.width = drawn.width; canvas.height = drawn.height; canvas.getContext('2d').drawImage(drawn, 0, 0); canvas.style.setProperty('--ratio', drawn.width / drawn.height); }
-    function clear() { empty.hidden = false; shown.hidden = easel.hidden = true; if (board.board) board.board.drop(); say(null); }
+    function vacate() { empty.hidden = false; shown.hidden = easel.hidden = true; if (board.board) board.board.drop(); }
+    function clear() { before = null; vacate(); say(null); }
+    addEventListener('click', (event) => {
+      if (!source.busy() || !event.target.closest?.(`#${key}-go, #${key}-tries .btn`)) return;
+      event.preventDefault(); event.stopImmediatePropagation(); toast('The photo is still on its way. A moment.');
+    }, true);
 
     /* The board to sketch on, over the photo or over an empty sheet. What is painted becomes the photo. */
     const easel = h('div.easelboard', { hidden: true });
@@ -244,7 +267,7 @@
     box.append(empty, shown, easel, tell.busy, tell.fault);
     element.replaceChildren(box);
     listen(box, (file) => source.file(file));
-    keep(key, name, { get: () => props.value, set(v) { if (v && typeof v === 'object' && v.id) source.known(v); else if (typeof v === 'string' && v) source.known({ id: v }); else clear(); } });
+    keep(key, name, { get: () => props.value, set(v) { if (v && typeof v === 'object' && v.id) source.known(v); else if (typeof v === 'string' && v) source.known({ id: v }); else { source.cancel(); clear(); } } });
     onward(key, (photo) => source.known(photo));
     watch('value', paint);
     paint();

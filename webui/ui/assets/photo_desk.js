@@ -2,6 +2,8 @@
 (() => {
   const { h, icon, iconButton, on, emit, part, post, get, memory, announce, trouble, roving, photos } = Easel;
   const BUSY = ['queued', 'loading', 'running'];
+  const ANSWER = 20000; /* ms to wait for word of what was asked for */
+  const GRACE = 5000; /* ms in which a job must have been seen in the queue */
   const words = (strength) => (strength < 0.4 ? 'a touch' : strength < 0.65 ? 'half' : 'a lot');
   const trim = (n) => Number(n).toFixed(2).replace(/\.?0+$/, '');
 
@@ -57,7 +59,7 @@
     element.replaceChildren(...(props.options.length ? [row, hint] : []));
     const start = () => (box() ? mark() : setTimeout(start, 60));
     watch('value', mark); start();
-    photos.keep(key, name, { get: () => props.value || '', set: (v) => choose(typeof v === 'string' ? v : '', false) });
+    Easel.enlist(key, name, { get: () => props.value || '', set: (v) => choose(typeof v === 'string' ? v : '', false) });
   });
 
   /* How much may change: in words, with the number under it. value = 0..1 */
@@ -80,7 +82,7 @@
     roving(row, 'button', (b) => choose(b.dataset.v));
     element.replaceChildren(h('div.strength', {}, h('label.cap', { for: id }, 'How much to change', h('small', {}, ' · strength')), row, h('div.fine', {}, range, exact), hint));
     watch('value', paint); paint();
-    photos.keep(key, name, { get: () => props.value, set: choose });
+    Easel.enlist(key, name, { get: () => props.value, set: choose });
   });
 
   /* Three quick small pictures, one a strength; a tap takes that strength and its seed. */
@@ -93,7 +95,10 @@
     const box = h('div.tries', {}, button, row, hint);
     element.replaceChildren(box);
     const show = () => { row.hidden = hint.hidden = !tries.length; button.hidden = tries.length > 0 && !tries.every((t) => ids[t.job] || t.failed); };
-    function ask() { drop(); tries = [{}, {}, {}]; build(); trigger('ask', {}); }
+    function ask() {
+      drop(); const mine = tries = [{}, {}, {}]; build(); trigger('ask', {});
+      setTimeout(() => { if (tries === mine) { tries = []; build(); Easel.toast('Easel did not answer. Try again.', null, 8, 'alert'); } }, ANSWER);
+    }
     /** The drafts leave the gallery when they have served. */
     function drop() { const done = Object.values(ids); ids = {}; tries = []; if (done.length) post('/pictures/delete', { ids: done }).catch(() => {}); }
     function build() {
@@ -109,18 +114,24 @@
       drop(); build(); document.getElementById(key + '-go')?.click();
     }
     on('reply:' + key, (said) => {
-      if (said.tries) { tries = said.tries; seed = said.seed; ids = {}; build(); look(Easel.live.now()); }
+      if (said.tries) { const late = performance.now() + GRACE; tries = said.tries.map((t) => ({ ...t, late })); seed = said.seed; ids = {}; build(); look(Easel.live.now()); setTimeout(() => look(Easel.live.now()), GRACE + 100); }
       else if (said.fault && tries.some((t) => !t.job)) { tries = []; build(); }
     });
     function look(now) {
       for (const p of [...(now.pictures || []), ...(now.recent || [])]) {
         const t = tries.find((one) => one.job && one.job === p.job);
         if (!t || ids[p.job]) continue;
-        ids[p.job] = p.id;
+        ids[p.job] = p.id; t.failed = false;
         const tile = row.querySelector(`[data-job="${CSS.escape(p.job)}"]`);
         if (tile) { tile.classList.remove('waiting'); tile.disabled = false; tile.prepend(h('img', { src: p.thumb, alt: '' })); }
       }
-      if (tries.length && now.state === 'error') { const t = tries.find((one) => one.job === now.job); if (t) t.failed = true; }
+      /* Stopped, cancelled or broken: it was in the queue, is there no more, and brought nothing. */
+      const queued = [BUSY.includes(now.state) ? now.job : '', ...(now.waiting || []).map((w) => w.job)];
+      for (const t of tries) {
+        if (!t.job || ids[t.job]) continue;
+        if (queued.includes(t.job)) { t.seen = true; t.failed = false; } else if (t.seen || now.job === t.job || performance.now() > t.late) t.failed = true;
+      }
+      if (tries.length && tries.every((t) => t.failed)) { tries = []; build(); }
       show();
     }
     on('live', look); show();

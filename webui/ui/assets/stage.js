@@ -2,26 +2,28 @@
 (() => {
   const { h, icon, iconButton, on, emit, part, post, announce, trouble, roving, picture: act } = Easel;
   const BUSY = ['queued', 'loading', 'running'];
+  const QUICK = 400; /* ms; two clicks within it are a double click, which means one picture */
   const clear = (pictures) => (pictures || []).filter((p) => !act.gone.has(p.id));
 
   /** Shows one picture after another in `image`, one download at a time; what was overtaken is skipped. */
   function courier(image, arrived) {
-    let busy = false, next = null, current = '';
+    let busy = false, next = null, current = '', turn = 0;
     const show = (src) => {
-      if (src === current) return;
+      if (src === current) { next = null; return; }
       if (busy) { next = src; return; }
-      busy = true; current = src;
+      busy = true; current = src; const mine = turn;
       const load = new Image();
-      const done = (ok) => { busy = false; if (ok) { image.src = src; image.hidden = false; arrived(); } else { current = ''; } if (next !== null) { const n = next; next = null; show(n); } };
+      const done = (ok) => { if (mine !== turn) return; busy = false; if (ok) { image.src = src; image.hidden = false; arrived(); } else { current = ''; } if (next !== null) { const n = next; next = null; show(n); } };
       load.onload = () => done(true); load.onerror = () => done(false);
       load.src = src;
     };
-    return { show, clear() { current = ''; next = null; image.hidden = true; image.removeAttribute('src'); } };
+    return { show, clear() { turn += 1; busy = false; current = ''; next = null; image.hidden = true; image.removeAttribute('src'); } };
   }
 
   part('stage', ({ element, props, trigger }) => {
     const key = props.desk;
-    let picked = '', job = '', made = '', was = 'idle', dismissed = '';
+    let picked = '', job = '', made = '', was = 'idle', dismissed = '', asked = -QUICK;
+    const own = new Set(); /* the jobs that this desk has submitted */
     const image = h('img.pic', { alt: '', hidden: true });
     const fill = h('i'), bar = h('div.bar', { role: 'progressbar', 'aria-label': 'Progress', 'aria-valuemin': 0, 'aria-valuemax': 100, hidden: true }, fill);
     const words = h('span'), caption = h('figcaption', { hidden: true }, h('i.pulse'), words);
@@ -66,6 +68,7 @@
       const tag = p.id + p.favourite;
       if (tools.dataset.id === tag) return;
       tools.dataset.id = tag;
+      const held = tools.contains(document.activeElement) && document.activeElement.getAttribute('aria-label');
       const button = (name, label, fn) => h('button.tool', { onclick: fn, 'aria-label': label, title: label }, icon(name), h('span', {}, label));
       const heart = button('heart', 'Favourite', () => act.favourite(p, !p.favourite));
       heart.setAttribute('aria-pressed', !!p.favourite);
@@ -74,8 +77,13 @@
         ...(props.onward || []).map((target) => button(target.icon || 'use', target.label, () => emit('onward', { tab: target.tab, picture: p }))),
         as('roomy', button('again', 'Same again', () => again(p))), button('vary', 'Vary', () => again(p, { vary: true })), as('terse', heart),
         as('roomy', button('cut', 'Cut out', (event) => act.cutOut(p.id, event.currentTarget))), as('terse', button('info', 'Info', () => act.info(p.id))), as('terse', button('bin', 'Delete', () => act.remove([p.id]))));
+      if (held) tools.querySelector(`[aria-label="${held}"]`)?.focus();
     }
-    function again(p, how = {}) { picked = ''; Easel.live.hope(p.prompt, 1); trigger('again', { id: p.id, ...how }); }
+    function again(p, how = {}) {
+      const since = performance.now() - asked; asked += since;
+      if (since < QUICK) return;
+      picked = ''; Easel.live.hope(p.prompt, 1); trigger('again', { id: p.id, ...how });
+    }
 
     function drawRail(now) {
       const mine = clear(now.pictures), busy = BUSY.includes(now.state), chosen = shown()?.id || '';
@@ -86,6 +94,7 @@
       const tag = all.map((p) => p.id).join() + '|' + mine.length;
       if (rail.dataset.tag !== tag) {
         rail.dataset.tag = tag;
+        const held = rail.contains(document.activeElement) ? document.activeElement.dataset.id : null;
         rail.replaceChildren(...all.map((p, i) => {
           if (p.slot) return h('span.slot', { 'aria-hidden': 'true' });
           const tile = h('button', { 'data-id': p.id, 'aria-label': p.live ? 'The picture being drawn' : `Show: ${p.prompt}`, onclick: () => pick(p.id) });
@@ -94,6 +103,7 @@
           if (i === mine.length + live.length + slots.length && i > 0) tile.classList.add('older');
           return tile;
         }));
+        if (held !== null) rail.querySelector(`button[data-id="${CSS.escape(held)}"]`)?.focus();
       }
       rail.hidden = all.length < 2 && !others.length;
       rail.querySelectorAll('button').forEach((tile) => tile.setAttribute('aria-current', tile.dataset.id === chosen));
@@ -106,7 +116,7 @@
       const tag = waiting.map((w) => w.job + w.position).join();
       if (queue.dataset.tag === tag) return;
       queue.dataset.tag = tag;
-      queue.replaceChildren(...waiting.map((w) => h('span.waiter', { role: 'listitem', title: w.prompt }, h('small', {}, 'waiting'), h('span', {}, w.prompt),
+      queue.replaceChildren(...waiting.map((w) => h('span.waiter', { role: 'listitem', title: w.prompt }, h('small', {}, 'waiting'), h('span', { dir: 'auto' }, w.prompt),
         iconButton('close', `Cancel: ${w.prompt}`, () => post(`/jobs/${w.job}/stop`).catch(trouble)))));
     }
     function drawFault(now) {
@@ -119,7 +129,7 @@
         h('div.row', {}, fault.fix ? h('button.btn.main', { onclick: () => fix(now.job) }, fault.fix_label || 'Fix it and try again') : '',
           h('button.btn', { onclick: () => { dismissed = now.job; draw(Easel.live.now()); } }, 'Dismiss')));
     }
-    function fix(id) { Easel.live.hope(Easel.live.now().prompt, 1); post(`/jobs/${id}/fix`).catch((error) => { Easel.live.giveUp(); trouble(error); }); }
+    function fix(id) { Easel.live.hope(Easel.live.now().prompt, 1); post(`/jobs/${id}/fix`).then((made) => own.add(made.job)).catch((error) => { Easel.live.giveUp(); trouble(error); }); }
 
     function draw(now) {
       if (now.job !== job || (BUSY.includes(now.state) && !BUSY.includes(was))) { if (now.job !== job) mail.clear(); picked = ''; job = now.job; }
@@ -145,17 +155,18 @@
       drawRail(now); drawQueue(now); drawTools(failed ? null : p);
       const stop = document.getElementById(key + '-stop'); if (stop) stop.classList.toggle('idle', !(busy || (now.waiting || []).length));
       if (now.state !== was || busy) speak(now);
-      if (now.state === 'done' && was !== 'done' && was !== 'idle' && clear(now.pictures).length) Easel.desk(key).fields.get('seed')?.used?.(now.pictures[0].seed);
+      if (now.state === 'done' && was !== 'done' && was !== 'idle' && own.has(now.job) && clear(now.pictures).length) Easel.desk(key).fields.get('seed')?.used?.(now.pictures[0].seed);
       was = now.state;
     }
     let tenth = -1;
     function speak(now) {
-      if (now.state !== was) { tenth = -1; announce({ queued: now.text, loading: now.text || 'Loading the model.', running: 'Drawing.', done: 'Done. ' + (now.prompt || ''), stopped: 'Stopped.', error: '' }[now.state]); return; }
+      if (now.state !== was) { tenth = -1; announce({ queued: now.text, loading: now.text || 'Loading the model.', running: 'Drawing.', done: 'Done. ' + (now.prompt || ''), stopped: 'Stopped.', error: '' }[now.state], true); return; }
       const t = Math.floor((now.fraction || 0) * 4);
-      if (now.state === 'running' && t !== tenth && t > 0) { tenth = t; announce(`${t * 25} percent. ${now.text || ''}`); }
+      if (now.state === 'running' && t !== tenth && t > 0) { tenth = t; announce(`${t * 25} percent. ${now.text || ''}`, true); }
     }
     roving(rail, 'button', (tile) => tile.click());
     on('live', draw);
+    on('reply:' + key, ({ job: id }) => { if (id) own.add(id); });
     on('pictures', ({ deleted }) => { if (deleted && deleted.includes(picked)) picked = ''; draw(Easel.live.now()); });
     draw(Easel.live.now());
     deskKeys(key, element);
@@ -166,12 +177,23 @@
     const byId = (name) => document.getElementById(`${key}-${name}`);
     const panel = () => document.getElementById(`${key}-desk`);
     document.addEventListener('keydown', (event) => {
-      if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
-      const go = byId('go');
-      if (go && go.offsetParent && !document.querySelector('dialog[open]')) { event.preventDefault(); go.click(); }
+      if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
+      const go = byId('go'), typed = event.target;
+      if (!go || !go.offsetParent || document.querySelector('dialog[open]')) return;
+      event.preventDefault();
+      if (event.repeat) return;
+      /* A field hears of what was typed when it is left, which has not happened yet; Gradio then takes a moment. */
+      if (!typed.matches?.('input[type=number], input[type=text]')) { go.click(); return; }
+      typed.dispatchEvent(new Event('change', { bubbles: true })); setTimeout(() => go.click(), 60);
     });
+    let clicked = -QUICK;
+    on('reply:' + key, (said) => { if (said.fault) clicked = -QUICK; }); /* nothing came of that click: the next one counts */
     document.addEventListener('click', (event) => {
-      if (event.target.closest(`#${key}-go`)) { emit('notice:' + key, null); Easel.live.hope(Easel.fieldValue(key, 'prompt') || '', Number(Easel.fieldValue(key, 'count')) || 1); if (innerWidth < 1024) scrollTo({ top: 0, behavior: 'smooth' }); }
+      if (event.target.closest(`#${key}-go`)) {
+        const since = performance.now() - clicked; clicked += since;
+        if (event.isTrusted && since < QUICK) { event.preventDefault(); event.stopImmediatePropagation(); return; }
+        emit('notice:' + key, null); Easel.live.hope(Easel.fieldValue(key, 'prompt') || '', Number(Easel.fieldValue(key, 'count')) || 1); if (innerWidth < 1024) scrollTo({ top: 0, behavior: 'smooth' });
+      }
       if (event.target.closest(`#${key}-stop`)) stop();
     }, true);
     let stopping = false;
