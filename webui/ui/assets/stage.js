@@ -186,12 +186,9 @@
       if (!typed.matches?.('input[type=number], input[type=text]')) { go.click(); return; }
       typed.dispatchEvent(new Event('change', { bubbles: true })); setTimeout(() => go.click(), 60);
     });
-    let clicked = -QUICK;
-    on('reply:' + key, (said) => { if (said.fault) clicked = -QUICK; }); /* nothing came of that click: the next one counts */
     document.addEventListener('click', (event) => {
       if (event.target.closest(`#${key}-go`)) {
-        const since = performance.now() - clicked; clicked += since;
-        if (event.isTrusted && since < QUICK) { event.preventDefault(); event.stopImmediatePropagation(); return; }
+        if (event.detail > 1) { event.preventDefault(); event.stopImmediatePropagation(); return; } /* of a double click: one picture */
         emit('notice:' + key, null); Easel.live.hope(Easel.fieldValue(key, 'prompt') || '', Number(Easel.fieldValue(key, 'count')) || 1); if (innerWidth < 1024) scrollTo({ top: 0, behavior: 'smooth' });
       }
       if (event.target.closest(`#${key}-stop`)) stop();
