@@ -53,7 +53,7 @@ class Guard:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         refusal = self._refusal(scope.get("method", "GET"), headers)
         if refusal is not None:
-            return await _answer(send, *refusal)
+            return await answer(send, *refusal)
         owner = _cookie(headers.get(b"cookie", ""))
         fresh = owner is None
         if fresh:
@@ -125,7 +125,8 @@ def _cookie(header: str) -> str | None:
     return value if 16 <= len(value) <= 128 and value.isascii() else None
 
 
-async def _answer(send: Any, status: int, words: str, headers: list[tuple[bytes, bytes]]) -> None:
+async def answer(send: Any, status: int, words: str = "", headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    """An answer of plain words instead of the app's."""
     body = words.encode()
     start = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()), *headers]
     await send({"type": "http.response.start", "status": status, "headers": start})

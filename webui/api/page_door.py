@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from webui.api.guard import answer
+
 CALL = "/gradio_api/run/predict"
 USED = frozenset({CALL, *(f"/gradio_api/{name}" for name in ("upload", "upload_progress", "app_id", "startup-events"))})
 USED_BELOW = ("/gradio_api/heartbeat/",)
@@ -26,14 +28,14 @@ class PageDoor:
             return await self._app(scope, receive, send)
         path = scope["path"]
         if not _is_used(path):
-            return await _answer(send, 404)
+            return await answer(send, 404)
         if path != CALL:
             return await self._app(scope, receive, send)
         body = await _whole(receive)
         if body is None:
-            return await _answer(send, 413)
+            return await answer(send, 413)
         if not _is_ours(body):
-            return await _answer(send, 422)
+            return await answer(send, 422)
         told = iter([{"type": "http.request", "body": body, "more_body": False}])
 
         async def again() -> Any:
@@ -78,8 +80,3 @@ def _is_ours(body: bytes) -> bool:
         elif isinstance(value, list):
             waiting += value
     return True
-
-
-async def _answer(send: Any, status: int) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
-    await send({"type": "http.response.body", "body": b""})

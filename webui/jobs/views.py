@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -166,14 +167,16 @@ def wait_seconds(
 
     Each job goes to the device that is free first.
     """
-    free = [r.seconds_left for r in all_running] or [0.0]
+    left = [running.seconds_left for running in all_running] or [0.0]
+    free = [seconds_left for seconds_left in left if seconds_left is not None]
+    if len(free) < len(left):
+        return None
+    heapq.heapify(free)
     for spent in map(seconds, before):
-        known = [s for s in free if s is not None]
-        if spent is None or len(known) < len(free):
+        if spent is None:
             return None
-        free[free.index(min(known))] = min(known) + spent
-    known = [s for s in free if s is not None]
-    return min(known) if len(known) == len(free) else None
+        heapq.heapreplace(free, free[0] + spent)
+    return free[0]
 
 
 def _caption(view: dict[str, Any], running: Running | None) -> str:

@@ -156,10 +156,10 @@ def _in_place(cut: Image.Image, sprite: Sprite, caption: str, width: int, height
     return Composed(scene.image, f"{what} {place_words(place, rng)}")
 
 
-def in_look(made: Composed, name: str, rng: random.Random) -> Composed:
-    """The picture through one of the LOOKS, its caption saying so."""
+def in_look(made: Composed, name: str, rng: random.Random, dice: random.Random | None = None) -> Composed:
+    """The picture through one of the LOOKS, its caption saying so. `dice` are the look's own, if it has any."""
     look = LOOKS[name]
-    return Composed(look.apply(made.image, rng), look.caption(made.caption, rng))
+    return Composed(look.apply(made.image, dice or rng), look.caption(made.caption, rng))
 
 
 def sample_page(composer: Composer, to: Path, size: int, seed: int) -> None:

@@ -8,6 +8,8 @@ import random
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
+from models.starter.training.textures import dice_of
+
 
 def pencil_sketch(image: Image.Image, rng: random.Random) -> Image.Image:
     """Colour dodge of the grey picture by its blurred negative."""
@@ -29,8 +31,7 @@ def pixel_art(image: Image.Image, rng: random.Random) -> Image.Image:
 
 def watercolor(image: Image.Image, rng: random.Random) -> Image.Image:
     soft = image.filter(ImageFilter.MedianFilter(5)).filter(ImageFilter.ModeFilter(5)).filter(ImageFilter.SMOOTH)
-    noise = np.random.default_rng(rng.randint(0, 1 << 30))
-    grain = Image.fromarray(noise.integers(0, 255, (image.height // 6, image.width // 6), np.uint8))
+    grain = Image.fromarray(dice_of(rng).integers(0, 255, (image.height // 6, image.width // 6), np.uint8))
     paper = np.asarray(grain.resize(image.size, Image.Resampling.BICUBIC), np.float32)[..., None] / 255
     ink = 1 - np.asarray(soft, np.float32) / 255
     return Image.fromarray((np.clip(1 - ink * (0.62 + 0.4 * paper), 0, 1) * 255).astype(np.uint8))
@@ -69,6 +70,11 @@ def without_frame(lines: Image.Image) -> Image.Image:
     """The edge filter leaves a frame around the picture: paint it over."""
     ImageDraw.Draw(lines).rectangle([0, 0, lines.width - 1, lines.height - 1], outline=255, width=3)
     return lines
+
+
+def inked(image: Image.Image) -> Image.Image:
+    """Grey: dark outlines on white."""
+    return without_frame(ImageOps.invert(outlines(image)))
 
 
 def comic(image: Image.Image, rng: random.Random) -> Image.Image:

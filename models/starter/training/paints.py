@@ -9,7 +9,7 @@ from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 from scipy import ndimage
 
 from models.starter.training.colours import RGB
-from models.starter.training.filters import outlines, without_frame
+from models.starter.training.filters import inked, outlines, without_frame
 from models.starter.training.textures import (
     Floats,
     borders,
@@ -30,8 +30,7 @@ _CREAM = np.array((250, 244, 228), np.float32) / 255
 
 def _ink(image: Image.Image, strength: float) -> Floats:
     """Outlines, shape (height, width): 0 is full ink, 1 is bare paper."""
-    lines = without_frame(ImageOps.invert(outlines(image)))
-    return 1 - np.clip((1 - light(lines)) * strength, 0, 1)
+    return 1 - np.clip((1 - light(inked(image))) * strength, 0, 1)
 
 
 def _tinted(values: Floats, dark: RGB, bright: RGB) -> Image.Image:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from models.starter.training.colours import GROUNDS, colour_of, near, painted, recoloured
-from models.starter.training.compose import Composed, Composer, paste, place_words, with_article
+from models.starter.training.compose import Composed, Composer, in_look, paste, place_words, with_article
 from models.starter.training.looks import LOOKS as FILTERS
 from models.starter.training.looks import card_negatives
 from models.starter.training.scenes import PLACES, Scene
@@ -125,8 +125,7 @@ class Primer(Composer):
         if rng.random() < shelf.filtered:
             look = rng.choice(list(FILTERS))
             # With dice of its own: the strokes and the grain of a look are the same in every picture, as stages are.
-            seen = FILTERS[look].apply(made.image, random.Random(look))
-            return Composed(seen, FILTERS[look].caption(made.caption, rng))
+            return in_look(made, look, rng, random.Random(look))
         if rng.random() < _ASIDE:  # now and then as people ask
             return Composed(made.image, rng.choice(ASIDES).format(made.caption))
         return made

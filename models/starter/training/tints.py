@@ -9,8 +9,8 @@ from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 from scipy import ndimage
 
 from models.starter.training.colours import RGB, gradient
-from models.starter.training.filters import outlines, without_frame
-from models.starter.training.textures import borders, cells, flat, grain, picture
+from models.starter.training.filters import inked, outlines, without_frame
+from models.starter.training.textures import borders, cells, dice_of, flat, grain, picture
 
 
 def _lit(image: Image.Image, light: RGB, strength: float) -> Image.Image:
@@ -28,14 +28,8 @@ def _vignette(image: Image.Image, reach: float, dark: RGB) -> Image.Image:
 
 def _grain(image: Image.Image, rng: random.Random, coarse: int) -> Image.Image:
     """Grey noise of the picture's size, softer the coarser."""
-    dice = np.random.default_rng(rng.randint(0, 1 << 30))
-    small = dice.integers(0, 255, (max(2, image.height // coarse), max(2, image.width // coarse)), np.uint8)
+    small = dice_of(rng).integers(0, 255, (max(2, image.height // coarse), max(2, image.width // coarse)), np.uint8)
     return Image.fromarray(small).resize(image.size, Image.Resampling.BICUBIC)
-
-
-def _inked(image: Image.Image) -> Image.Image:
-    """Grey: dark outlines on white."""
-    return without_frame(ImageOps.invert(outlines(image)))
 
 
 def _lines_on(image: Image.Image, line: RGB, ground: RGB) -> Image.Image:
@@ -83,7 +77,7 @@ def old_master(image: Image.Image, rng: random.Random) -> Image.Image:
 
 def charcoal(image: Image.Image, rng: random.Random) -> Image.Image:
     grey = ImageOps.autocontrast(ImageOps.grayscale(image), cutoff=2).filter(ImageFilter.GaussianBlur(image.width / 90))
-    smudged = ImageChops.multiply(grey.point([min(255, 70 + v) for v in range(256)]), _inked(image))
+    smudged = ImageChops.multiply(grey.point([min(255, 70 + v) for v in range(256)]), inked(image))
     return Image.blend(smudged, _grain(image, rng, 2), 0.14).convert("RGB")
 
 
@@ -109,8 +103,8 @@ def risograph(image: Image.Image, rng: random.Random) -> Image.Image:
 
 def linocut(image: Image.Image, rng: random.Random) -> Image.Image:
     grey = ImageOps.autocontrast(ImageOps.grayscale(image)).filter(ImageFilter.ModeFilter(5))
-    inked = ImageChops.multiply(grey.point([0 if v < 120 else 255 for v in range(256)]), _inked(image))
-    return ImageOps.colorize(inked, (28, 26, 24), (240, 228, 205))
+    printed = ImageChops.multiply(grey.point([0 if v < 120 else 255 for v in range(256)]), inked(image))
+    return ImageOps.colorize(printed, (28, 26, 24), (240, 228, 205))
 
 
 def stained_glass(image: Image.Image, rng: random.Random) -> Image.Image:
