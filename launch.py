@@ -53,7 +53,7 @@ usage: python launch.py [flags]                 set up what is missing, start Ea
   --host HOST         address to listen on (127.0.0.1)
   --port PORT         port to listen on; the next free one is taken when it is in use (7860)
   --listen            listen to other machines too; needs --password
-  --share             open a public link; needs --password
+  --share             make a public link at once
   --password WORD     ask visitors for this password
   --data DIR          where pictures, database and uploads live (the folder of launch.py)
   --models DIR        a folder with models; may be given several times (models/)

@@ -15,6 +15,7 @@ from pathlib import Path
 from webui.core.errors import UserError
 from webui.core.presets import load_presets
 from webui.core.settings import Settings, load_settings
+from webui.core.tunnel_preset import TunnelPreset, load_tunnel
 from webui.engine.link import WorkerLink
 from webui.families import all_families
 from webui.jobs.service import Service
@@ -51,7 +52,7 @@ def run(settings: Settings) -> None:
     for warning in (*settings.warnings, *service.presets.warnings):
         print(f"Easel: {warning}", file=sys.stderr)
     try:
-        serve(service, settings, door)
+        serve(service, settings, door, load_tunnel(PRESETS / "tunnel.json"))
     finally:
         service.close()
 
@@ -65,23 +66,25 @@ def build_service(settings: Settings) -> Service:
     return Service(settings, load_presets(PRESETS, settings.data / "styles"), catalog, families, links)
 
 
-def serve(service: Service, settings: Settings, door: socket.socket) -> None:
+def serve(service: Service, settings: Settings, door: socket.socket, tunnel: TunnelPreset) -> None:
     """Opens the page first and loads torch meanwhile; blocks until the server ends."""
     import uvicorn
 
-    from webui.api.server import build_app, guarded
+    from webui.api.server import build_app, with_guests
+    from webui.api.share import Share
     from webui.ui.app import mount_page
 
-    app = mount_page(build_app(service, PRESETS / "styles" / "previews"), service)
+    guests = open_door("127.0.0.1", 0)
+    share = Share(tunnel, settings.data / "tunnel", guests.getsockname()[1], service.changed, settings.offline)
+    app = mount_page(build_app(service, PRESETS / "styles" / "previews", share), service)
     address = address_of(door)
-    server = uvicorn.Server(
-        uvicorn.Config(guarded(app, settings), log_level="warning", timeout_graceful_shutdown=2, access_log=False)
-    )
+    served = with_guests(app, settings, share)
+    server = uvicorn.Server(uvicorn.Config(served, log_level="warning", timeout_graceful_shutdown=2, access_log=False))
     service.start()  # not earlier: loading torch would delay the page by 3 s on two busy cores
     print(f"Easel is at {address}", flush=True)
     if settings.open_browser:
         threading.Timer(0.5, webbrowser.open, [address]).start()
-    server.run(sockets=[door])
+    server.run(sockets=[door, guests])
 
 
 def address_of(door: socket.socket) -> str:

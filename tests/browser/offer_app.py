@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.offers import offering
-from webui.__main__ import open_door, serve
+from webui.__main__ import PRESETS, open_door, serve
 from webui.core.model_presets import CardNeeds, Licence, ModelPreset
+from webui.core.tunnel_preset import load_tunnel
 from webui.engine.link import WorkerLink
 
 
@@ -32,7 +33,7 @@ def main(folder: Path, port: int, configs: str, models: list[str]) -> None:
     link = WorkerLink(command=[sys.executable, "-m", "tests.card_worker", configs])
     service = offering(folder, [unpacked(model) for model in models], links=[link], flags=["--no-open"])
     try:
-        serve(service, service.settings, open_door("127.0.0.1", port))
+        serve(service, service.settings, open_door("127.0.0.1", port), load_tunnel(PRESETS / "tunnel.json"))
     finally:
         service.close()
 

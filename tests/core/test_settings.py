@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from webui.core.errors import FolderUnusable, SettingsRefused
-from webui.core.settings import CHANGEABLE, NO_LINK_YET, Settings, load_settings, save_settings
+from webui.core.settings import CHANGEABLE, Settings, load_settings, save_settings
 
 
 def test_nothing_said_is_this_computer_only(tmp_path) -> None:
@@ -44,7 +44,6 @@ def test_every_flag(tmp_path) -> None:
         share=True,
         password="word",
         log_level="debug",
-        warnings=(NO_LINK_YET,),
     )
 
 
@@ -90,13 +89,16 @@ def test_the_stronger_word_decides_who_is_let_in(argv, environ, stored, host, tm
     assert load_settings([*argv, "--password", "word"], environ, tmp_path).host == host
 
 
-@pytest.mark.parametrize(
-    "argv", [["--listen"], ["--share"], ["--host", "0.0.0.0"], ["--listen", "--share"]], ids=" ".join
-)
+@pytest.mark.parametrize("argv", [["--listen"], ["--host", "0.0.0.0"], ["--listen", "--share"]], ids=" ".join)
 def test_an_open_door_needs_a_password(argv, tmp_path) -> None:
     with pytest.raises(SettingsRefused, match="needs a password"):
         load_settings(argv, {}, tmp_path)
     assert load_settings(argv, {"EASEL_PASSWORD": "word"}, tmp_path).password == "word"
+
+
+def test_a_public_link_needs_none_for_it_has_a_key_of_its_own(tmp_path) -> None:
+    settings = load_settings(["--share"], {}, tmp_path)
+    assert (settings.share, settings.host, settings.password, settings.warnings) == (True, "127.0.0.1", "", ())
 
 
 def test_a_password_is_not_shown(tmp_path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,11 +18,13 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import StringConstraints
 
 from webui.api.guard import Guard
+from webui.api.guest_door import GuestDoor, TwoDoors
 from webui.api.page_door import PageDoor
+from webui.api.share import Share
 from webui.core.errors import InvalidRequest, NotFound, NotYours, UserError
 from webui.core.plain import without_words
 from webui.core.settings import Settings
-from webui.core.visitors import is_here, is_loopback
+from webui.core.visitors import is_guest, is_here, is_loopback
 from webui.jobs import views
 from webui.jobs.service import Service
 
@@ -42,33 +47,38 @@ Ids = Annotated[
 PreviewSide = Annotated[int, Query(ge=0, le=PREVIEW_MOST)]
 
 
-def build_app(service: Service, style_previews: Path) -> FastAPI:
+def build_app(service: Service, style_previews: Path, share: Share | None = None) -> FastAPI:
     """All routes besides the page itself, which is mounted at "/" afterwards. Call `guarded` on the result last."""
-    app = FastAPI(title="Easel", docs_url=None, redoc_url=None, openapi_url=None)
+
+    app = FastAPI(title="Easel", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_life(service, share))
     app.add_exception_handler(UserError, _refuse)
     app.add_exception_handler(RequestValidationError, _not_understood)
     _add_reading_routes(app, service)
+    _add_live_route(app, service, share)
     _add_acting_routes(app, service)
     _add_model_routes(app, service)
+    if share is not None:
+        _add_share_routes(app, share)
     app.mount("/style-preview", StaticFiles(directory=style_previews, check_dir=False))
     return app
 
 
 def guarded(app: FastAPI, settings: Settings) -> Guard:
-    """The app behind its guard; what the server runs."""
+    """The app behind its guard."""
     open_to_network = not is_loopback(settings.host)
     return Guard(PageDoor(app), hosts=[settings.host], any_host=open_to_network, password=settings.password)
+
+
+def with_guests(app: FastAPI, settings: Settings, share: Share) -> TwoDoors:
+    """The app behind its guard, and behind another door for the guests of the public link; what the server runs."""
+    guests = GuestDoor(Guard(PageDoor(app), any_host=True), share)
+    return TwoDoors(guarded(app, settings), guests, share.port)
 
 
 def _add_reading_routes(app: FastAPI, service: Service) -> None:
     @app.get("/healthz")
     def healthz() -> dict[str, Any]:
         return service.health()
-
-    @app.get("/live")
-    async def live(easel: Owner, request: Request) -> StreamingResponse:
-        told = events(service, easel, is_here(request.scope))
-        return StreamingResponse(told, media_type="text/event-stream", headers=LIVE_HEADERS)
 
     @app.get("/img/{picture_id}")
     def img(
@@ -130,6 +140,15 @@ def _add_reading_routes(app: FastAPI, service: Service) -> None:
         return service.describe(easel, picture_id)
 
 
+def _add_live_route(app: FastAPI, service: Service, share: Share | None) -> None:
+    @app.get("/live")
+    async def live(easel: Owner, request: Request) -> StreamingResponse:
+        told = events(service, easel, is_here(request.scope), share)
+        if share is not None and is_guest(request.scope):
+            told = _counted(share, easel, told)
+        return StreamingResponse(told, media_type="text/event-stream", headers=LIVE_HEADERS)
+
+
 def _add_acting_routes(app: FastAPI, service: Service) -> None:
     @app.post("/pictures/{picture_id}/favourite")
     def favourite(picture_id: str, easel: Owner, on: Annotated[bool, Body(embed=True)]) -> dict[str, str]:
@@ -177,11 +196,7 @@ def _add_acting_routes(app: FastAPI, service: Service) -> None:
 def _add_model_routes(app: FastAPI, service: Service) -> None:
     """Getting a model fills this computer's disk: only whoever sits at it may."""
 
-    def check_here(request: Request) -> None:
-        if not is_here(request.scope):
-            raise NotYours("Only the person at this computer can get models.")
-
-    here = [Depends(check_here)]
+    here = [_only_here("get models")]
 
     @app.post("/downloads/stop", dependencies=here)
     def stop_download() -> dict[str, str]:
@@ -199,17 +214,72 @@ def _add_model_routes(app: FastAPI, service: Service) -> None:
         return {"status": "ok"}
 
 
-async def events(service: Service, owner: str, here: bool = False) -> AsyncIterator[str]:
+def _add_share_routes(app: FastAPI, share: Share) -> None:
+    """Whoever opens this Easel to others sits at it."""
+    here = [_only_here("share it")]
+
+    @app.post("/share/open", dependencies=here)
+    async def open_link(hours: Annotated[int, Body(embed=True)]) -> dict[str, str]:
+        share.open(hours)
+        return {"status": "ok"}
+
+    @app.post("/share/close", dependencies=here)
+    async def close_link() -> dict[str, str]:
+        await share.close()
+        return {"status": "ok"}
+
+    @app.get("/share/qr", dependencies=here)
+    async def qr() -> Response:
+        return Response(share.qr_code(), media_type="image/svg+xml", headers={"Cache-Control": "no-store"})
+
+
+def _only_here(what: str) -> Any:
+    """A dependency of routes for whoever sits at this computer; `what` they can do."""
+
+    def check(request: Request) -> None:
+        if not is_here(request.scope):
+            raise NotYours(f"Only the person at this computer can {what}.")
+
+    return Depends(check)
+
+
+def _life(service: Service, share: Share | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """What goes on while the server runs."""
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        telling = None
+        if share is not None and service.settings.share:
+            telling = asyncio.create_task(share.open_and_tell(partial(print, flush=True)))
+        yield
+        if telling is not None:
+            telling.cancel()
+        if share is not None:
+            await share.close()
+
+    return life
+
+
+async def events(service: Service, owner: str, here: bool = False, share: Share | None = None) -> AsyncIterator[str]:
     """The live view as server-sent events; a comment now and then shows that the line still stands."""
     last = ""
     async for view in service.changes(owner, here):
         if view is None:
             yield ": quiet\n\n"
             continue
+        if here and share is not None:
+            view["share"] = share.view()
         text = json.dumps(view, ensure_ascii=False)
         if text != last:
             last = text
             yield f"data: {text}\n\n"
+
+
+async def _counted(share: Share, guest: str, told: AsyncIterator[str]) -> AsyncIterator[str]:
+    """The same, told to a guest of the link."""
+    with share.guest(guest):
+        async for event in told:
+            yield event
 
 
 def _file_name(service: Service, owner: str, picture_id: str, kind: str) -> str:

@@ -135,5 +135,11 @@ class WrongContent(UserError):
     code, status = "wrong_content", 502
 
 
+class NoLink(UserError):
+    """There is no public link, or it has ended."""
+
+    code, status = "no_link", 502
+
+
 class Stopped(Exception):
     """The person stopped the job; not a failure."""

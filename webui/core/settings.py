@@ -45,9 +45,6 @@ class Settings:
     warnings: tuple[str, ...] = ()
 
 
-NO_LINK_YET = "There is no public link yet, so --share does nothing; --listen opens Easel to your own network."
-
-
 def load_settings(argv: Sequence[str], environ: Mapping[str, str], home: Path) -> Settings:
     """Read the flags, the variables, and `<data>/settings.json`; `home` is the folder of launch.py.
 
@@ -68,7 +65,7 @@ def load_settings(argv: Sequence[str], environ: Mapping[str, str], home: Path) -
         chosen.setdefault("host", "0.0.0.0")
     settings = Settings(data=data, **({"models": (home / "models",)} | chosen), warnings=warnings)
     _refuse_open_door(settings)
-    return replace(settings, warnings=(*warnings, NO_LINK_YET)) if settings.share else settings
+    return settings
 
 
 def save_settings(settings: Settings, **changes: Any) -> Settings:
@@ -90,10 +87,10 @@ def save_settings(settings: Settings, **changes: Any) -> Settings:
 
 
 def _refuse_open_door(settings: Settings) -> None:
-    """Whoever can be reached from other computers needs a password."""
+    """Whoever can be reached from other computers needs a password; a public link has a key of its own."""
     if settings.password:
         return
-    door = "--share" if settings.share else "--listen" if settings.listen else ""
+    door = "--listen" if settings.listen else ""
     if not door and settings.host not in LOOPBACK:
         door = f"--host {settings.host}"
     if door:
@@ -287,7 +284,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", help="address to listen on (default 127.0.0.1: this computer only)")
     add("--port", help="port to listen on (default 7860; the next free one is taken)")
     add("--listen", action="store_true", default=None, help="let other computers of your network in; needs --password")
-    add("--share", action="store_true", default=None, help="make a public link; needs --password")
+    add("--share", action="store_true", default=None, help="make a public link at once")
     add("--password", help="the word a visitor must give")
     add("--data", metavar="DIR", help="where pictures, history and uploads are kept (default: beside launch.py)")
     add("--models", metavar="DIR", action="append", help="a folder of models; repeat for several (default: models/)")

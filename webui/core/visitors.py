@@ -30,12 +30,20 @@ def host_name(host: str) -> str:
 def is_here(scope: Mapping[str, Any]) -> bool:
     """Whether a request (its ASGI scope) comes from this computer itself: by its name, its address, through nobody.
 
-    A shared link has another name, a computer of the network another address, and what stands in between says so.
+    A computer of the network has another address, what stands in between says so, and guests of the public link come
+    through a door that marks them.
     """
+    if is_guest(scope):
+        return False
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
     client = scope.get("client") or ("", 0)
     named = host_name(headers.get(b"host", "")) in LOCAL_NAMES
     return named and is_loopback(client[0]) and not _PASSED_ON & headers.keys()
+
+
+def is_guest(scope: Mapping[str, Any]) -> bool:
+    """Whether a request came through the public link; its door says so."""
+    return bool(scope.get("guest"))
 
 
 def is_loopback(host: str) -> bool:

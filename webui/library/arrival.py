@@ -6,13 +6,33 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from webui.core.files import PART, remove_quietly
-from webui.core.model_presets import ModelPreset
 
 TAG = ".etag"
 FAR_AWAY = ("192.0.2.1", "2001:db8::1")
 """Addresses for examples (RFC 5737, RFC 3849): nobody has them, and every route to the internet leads there."""
+
+
+class Source(Protocol):
+    """Something that has an address. `title` is for people."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+
+
+class Wanted(Source, Protocol):
+    """A file that can be fetched: `file` is its name on disk, `sha256` in hex."""
+
+    @property
+    def file(self) -> str: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +53,28 @@ class Headway:
         return (self.total - self.done) / self.speed if self.speed else None
 
 
-def part_file(folder: Path, model: ModelPreset) -> Path:
-    """Where a model grows until it is whole."""
-    return folder / (model.file + PART)
+def part_file(folder: Path, wanted: Wanted) -> Path:
+    """Where a file grows until it is whole."""
+    return folder / (wanted.file + PART)
 
 
-def tag_file(folder: Path, model: ModelPreset) -> Path:
+def tag_file(folder: Path, wanted: Wanted) -> Path:
     """Beside it: how the server named the content that it began with (an ETag)."""
-    return folder / (model.file + PART + TAG)
+    return folder / (wanted.file + PART + TAG)
 
 
-def arrived(folder: Path, model: ModelPreset) -> int:
-    """Bytes of a model that lie in its part file; 0 without one."""
+def arrived(folder: Path, wanted: Wanted) -> int:
+    """Bytes of a file that lie in its part file; 0 without one."""
     try:
-        return part_file(folder, model).stat().st_size
+        return part_file(folder, wanted).stat().st_size
     except OSError:
         return 0
 
 
-def forget(folder: Path, model: ModelPreset) -> None:
+def forget(folder: Path, wanted: Wanted) -> None:
     """Removes what has arrived so far."""
-    remove_quietly(part_file(folder, model))
-    remove_quietly(tag_file(folder, model))
+    remove_quietly(part_file(folder, wanted))
+    remove_quietly(tag_file(folder, wanted))
 
 
 def has_route(addresses: Sequence[str] = FAR_AWAY) -> bool:

@@ -1,4 +1,4 @@
-"""Fetches the file of a model: into a part file beside its place, checked, and then renamed in one step.
+"""Fetches a file, mostly a model's: into a part file beside its place, checked, and then renamed in one step.
 
 What has arrived stays when the line breaks, and the next try asks for the rest only. This module loads httpx; whoever
 may never fetch anything imports it when a download starts.
@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import httpx
 
@@ -35,8 +35,7 @@ from webui.core.errors import (
     UserError,
     WrongContent,
 )
-from webui.core.model_presets import ModelPreset
-from webui.library.arrival import Headway, arrived, forget, part_file, tag_file
+from webui.library.arrival import Headway, Source, Wanted, arrived, forget, part_file, tag_file
 
 REDIRECTS = 6
 KEPT_FREE = 2**29
@@ -52,6 +51,14 @@ Report = Callable[[Headway], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service says at an address: a source that becomes no file."""
+
+    title: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Patience:
     """Seconds: to wait for a connection, for the next bytes, and before each new try after the line broke midway."""
 
@@ -60,49 +67,64 @@ class Patience:
     pauses: tuple[float, ...] = (1.0, 4.0, 15.0)
 
 
-async def fetch(model: ModelPreset, folder: Path, report: Report, patience: Patience | None = None) -> Path:
-    """Brings `model` into `folder` and returns its path. Cancel the task to stop; what has arrived stays.
+async def fetch(wanted: Wanted, folder: Path, report: Report, patience: Patience | None = None) -> Path:
+    """Brings `wanted` into `folder` and returns its path. Cancel the task to stop; what has arrived stays.
 
     Raises:
         Offline, Gated, Gone, HubBusy, NotTrusted, Stalled: the way there; the part file stays.
         DiskFull: before the start, or midway (the part file stays). FolderUnusable.
-        WrongContent: what arrived is not this model; nothing of it stays.
+        WrongContent: what arrived is not what was wanted; nothing of it stays.
     """
     patience = patience or Patience()
-    target = folder / model.file
-    with _disk_in_words(model):
+    target = folder / wanted.file
+    with _disk_in_words(wanted, folder):
         if _lies_there(target):
-            await _check_own_file(model, target, report)
+            await _check_own_file(wanted, target, report)
             return target
-        _make_ready(model, folder)
-        await _all_of_it(model, folder, report, patience)
-        part = part_file(folder, model)
-        if not await _is_whole(part, model, report):
-            forget(folder, model)
-            raise _wrong(model)
+        _make_ready(wanted, folder)
+        await _all_of_it(wanted, folder, report, patience)
+        part = part_file(folder, wanted)
+        if not await _is_whole(part, wanted, report):
+            forget(folder, wanted)
+            raise _wrong(wanted)
         part.replace(target)
-        forget(folder, model)
+        forget(folder, wanted)
     return target
 
 
-async def _all_of_it(model: ModelPreset, folder: Path, report: Report, patience: Patience) -> None:
+async def _all_of_it(wanted: Wanted, folder: Path, report: Report, patience: Patience) -> None:
     """Asks until every byte has arrived. A try that brought something is worth another one."""
     pauses = iter(patience.pauses)
     wait = httpx.Timeout(patience.silence, connect=patience.connect)
-    while (before := arrived(folder, model)) < model.bytes:
+    while (before := arrived(folder, wanted)) < wanted.bytes:
         try:
             async with _client(wait) as client:
-                with _network_in_words(model):
-                    await _stream(client, model, folder, report)
-            if arrived(folder, model) < model.bytes:
-                raise _broken(model)
+                with _network_in_words(wanted):
+                    await _stream(client, wanted, folder, report)
+            if arrived(folder, wanted) < wanted.bytes:
+                raise _broken(wanted)
         except (Offline, Stalled):
-            brought = arrived(folder, model) - before
+            brought = arrived(folder, wanted) - before
             pauses = iter(patience.pauses) if brought >= MUCH else pauses
             pause = next(pauses, None)
             if pause is None or brought <= 0:
                 raise
             await asyncio.sleep(pause)
+
+
+async def ask(service: str, address: str, patience: Patience | None = None) -> Any:
+    """What an address of this service answers, as JSON. Raises as `fetch` does."""
+    patience = patience or Patience()
+    source = Answer(f"the answer of {service}", address)
+    async with _client(httpx.Timeout(patience.silence, connect=patience.connect)) as client:
+        with _network_in_words(source):
+            answer = await client.get(address)
+    if answer.status_code >= 400:
+        raise _refused(answer.status_code, source)
+    try:
+        return answer.json()
+    except ValueError as error:  # a hotspot's log-in page, say
+        raise _wrong(source) from error
 
 
 def _client(wait: httpx.Timeout) -> httpx.AsyncClient:
@@ -117,44 +139,42 @@ def _client(wait: httpx.Timeout) -> httpx.AsyncClient:
         ) from error
 
 
-async def _stream(client: httpx.AsyncClient, model: ModelPreset, folder: Path, report: Report) -> None:
-    tag = _tag(folder, model)
-    have = arrived(folder, model) if tag else 0
+async def _stream(client: httpx.AsyncClient, wanted: Wanted, folder: Path, report: Report) -> None:
+    tag = _tag(folder, wanted)
+    have = arrived(folder, wanted) if tag else 0
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers |= {"Range": f"bytes={have}-", "If-Range": tag}
-    async with _opened(client, model, headers) as answer:
-        start = _start(answer, have, model, folder)
-        tag_file(folder, model).write_text(answer.headers.get("etag", ""), "utf-8")
-        with part_file(folder, model).open("r+b" if start else "wb") as part:
+    async with _opened(client, wanted, headers) as answer:
+        start = _start(answer, have, wanted, folder)
+        tag_file(folder, wanted).write_text(answer.headers.get("etag", ""), "utf-8")
+        with part_file(folder, wanted).open("r+b" if start else "wb") as part:
             part.seek(start)
-            async with _metered(start, model.bytes, report) as meter:
-                await _pour(answer, part, meter, model, folder)
+            async with _metered(start, wanted.bytes, report) as meter:
+                await _pour(answer, part, meter, wanted, folder)
             part.flush()
             os.fsync(part.fileno())
 
 
-async def _pour(answer: httpx.Response, part: BinaryIO, meter: _Meter, model: ModelPreset, folder: Path) -> None:
+async def _pour(answer: httpx.Response, part: BinaryIO, meter: _Meter, wanted: Wanted, folder: Path) -> None:
     looked = meter.done
     async for chunk in answer.aiter_raw():
-        if meter.done + len(chunk) > model.bytes:
-            forget(folder, model)
-            raise _wrong(model)
+        if meter.done + len(chunk) > wanted.bytes:
+            forget(folder, wanted)
+            raise _wrong(wanted)
         part.write(chunk)
         meter.done += len(chunk)
         if meter.done - looked >= MUCH:
             looked = meter.done
-            _check_room(model, folder)
+            _check_room(wanted, folder)
 
 
 @asynccontextmanager
-async def _opened(
-    client: httpx.AsyncClient, model: ModelPreset, headers: dict[str, str]
-) -> AsyncIterator[httpx.Response]:
+async def _opened(client: httpx.AsyncClient, wanted: Wanted, headers: dict[str, str]) -> AsyncIterator[httpx.Response]:
     """The answer that has the content, after redirects, each of which is looked at."""
-    url = httpx.URL(model.address)
+    url = httpx.URL(wanted.address)
     for _ in range(REDIRECTS):
-        _check_protected(url, model)
+        _check_protected(url, wanted)
         answer = await client.send(client.build_request("GET", url, headers=headers), stream=True)
         try:
             if not answer.has_redirect_location:
@@ -163,43 +183,43 @@ async def _opened(
             url = url.join(answer.headers["location"])
         finally:
             await answer.aclose()
-    raise Gone(f"The address of {model.title} leads in a circle.", "Try again another day.", *_AGAIN)
+    raise Gone(f"The address of {wanted.title} leads in a circle.", "Try again another day.", *_AGAIN)
 
 
-def _check_protected(url: httpx.URL, model: ModelPreset) -> None:
-    """TLS only. A model whose own address is on this computer (a test's) may come from there without."""
-    home = httpx.URL(model.address)
+def _check_protected(url: httpx.URL, wanted: Wanted) -> None:
+    """TLS only. A file whose own address is on this computer (a test's) may come from there without."""
+    home = httpx.URL(wanted.address)
     local = home.scheme == url.scheme == "http" and home.host == url.host == "127.0.0.1"
     if url.scheme != "https" and not local:
         raise NotTrusted(
-            f"{_host(model)} leads to an address without protection, so {model.title} was not fetched.",
+            f"{_host(wanted)} leads to an address without protection, so {wanted.title} was not fetched.",
             "Try again in another network: this one may be changing what you load.",
             *_AGAIN,
         )
 
 
-def _start(answer: httpx.Response, have: int, model: ModelPreset, folder: Path) -> int:
+def _start(answer: httpx.Response, have: int, wanted: Wanted, folder: Path) -> int:
     """The byte that the answer begins with. Raises the sentence for an answer without content."""
     if answer.status_code == 206 and have:
         match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("content-range", ""))
-        if match and int(match[1]) == have and match[2] in ("*", str(model.bytes)):
+        if match and int(match[1]) == have and match[2] in ("*", str(wanted.bytes)):
             return have
     elif answer.status_code == 200:
         length = answer.headers.get("content-length")
-        page = answer.headers.get("content-type", "").startswith("text/") and arrived(folder, model) > 0
-        if length == str(model.bytes) or (length is None and not page):
+        page = answer.headers.get("content-type", "").startswith("text/") and arrived(folder, wanted) > 0
+        if length == str(wanted.bytes) or (length is None and not page):
             return 0
-        raise _wrong(model)  # a hotspot's log-in page, say: what has arrived before is still good
+        raise _wrong(wanted)  # a hotspot's log-in page, say: what has arrived before is still good
     elif answer.status_code >= 400 and answer.status_code != 416:
-        raise _refused(answer.status_code, model)
-    forget(folder, model)
-    raise _wrong(model)
+        raise _refused(answer.status_code, wanted)
+    forget(folder, wanted)
+    raise _wrong(wanted)
 
 
-def _tag(folder: Path, model: ModelPreset) -> str:
+def _tag(folder: Path, wanted: Wanted) -> str:
     """A strong ETag of what has arrived; "" when there is none, for then nothing can be resumed safely."""
     try:
-        tag = tag_file(folder, model).read_text("utf-8").strip()
+        tag = tag_file(folder, wanted).read_text("utf-8").strip()
     except (OSError, ValueError):
         return ""
     return tag if re.fullmatch(r'"[\x21\x23-\x7e]*"', tag) else ""
@@ -209,38 +229,40 @@ def _lies_there(target: Path) -> bool:
     return target.exists()
 
 
-def _make_ready(model: ModelPreset, folder: Path) -> None:
+def _make_ready(wanted: Wanted, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    if arrived(folder, model) > model.bytes:
-        forget(folder, model)
-    _check_room(model, folder)
+    if arrived(folder, wanted) > wanted.bytes:
+        forget(folder, wanted)
+    _check_room(wanted, folder)
 
 
-async def _check_own_file(model: ModelPreset, target: Path, report: Report) -> None:
-    """A file that lies at the place already: fine if it is this model, else the person's, and it stays."""
-    if not await _is_whole(target, model, report):
+async def _check_own_file(wanted: Wanted, target: Path, report: Report) -> None:
+    """A file that lies at the place already: fine if it is what is wanted, else the person's, and it stays."""
+    if not await _is_whole(target, wanted, report):
         raise FolderUnusable(
-            f"There is another file called {model.file} already.", "Move it out of the checkpoints folder.", *_AGAIN
+            f"There is another file called {wanted.file} already.",
+            f"Move it out of the {target.parent.name} folder.",
+            *_AGAIN,
         )
 
 
-async def _is_whole(file: Path, model: ModelPreset, report: Report) -> bool:
-    """Whether what lies on the disk is the model, to the last bit."""
+async def _is_whole(file: Path, wanted: Wanted, report: Report) -> bool:
+    """Whether what lies on the disk is what is wanted, to the last bit."""
     digest = hashlib.sha256()
     with file.open("rb") as stream:
         while block := stream.read(2**22):
             digest.update(block)
-            report(Headway(stream.tell(), max(model.bytes, stream.tell()), checking=True))
+            report(Headway(stream.tell(), max(wanted.bytes, stream.tell()), checking=True))
             await asyncio.sleep(0)  # here it can be stopped
-    return digest.hexdigest() == model.sha256
+    return digest.hexdigest() == wanted.sha256
 
 
-def _check_room(model: ModelPreset, folder: Path) -> None:
-    missing = model.bytes - arrived(folder, model)
+def _check_room(wanted: Wanted, folder: Path) -> None:
+    missing = wanted.bytes - arrived(folder, wanted)
     free = shutil.disk_usage(folder).free
     if free < missing + KEPT_FREE:
         raise DiskFull(
-            f"The disk has too little room for {model.title}: {_gigabytes(missing + KEPT_FREE)} are needed,"
+            f"The disk has too little room for {wanted.title}: {_gigabytes(missing + KEPT_FREE)} are needed,"
             f" {_gigabytes(free)} are free.",
             "Make room, then try again.",
             *_AGAIN,
@@ -282,8 +304,8 @@ async def _metered(start: int, total: int, report: Report) -> AsyncIterator[_Met
 
 
 @contextmanager
-def _network_in_words(model: ModelPreset) -> Iterator[None]:
-    host = _host(model)
+def _network_in_words(source: Source) -> Iterator[None]:
+    host = _host(source)
     try:
         yield
     except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
@@ -298,45 +320,45 @@ def _network_in_words(model: ModelPreset) -> Iterator[None]:
                 *_AGAIN,
             ) from error
         if isinstance(error, httpx.ReadError | httpx.RemoteProtocolError):
-            raise _broken(model) from error
+            raise _broken(source) from error
         raise Offline(f"{host} cannot be reached.", "Is this computer connected to the internet?", *_AGAIN) from error
 
 
 @contextmanager
-def _disk_in_words(model: ModelPreset) -> Iterator[None]:
+def _disk_in_words(wanted: Wanted, folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
             raise DiskFull(
-                f"The disk became full while {model.title} arrived.",
+                f"The disk became full while {wanted.title} arrived.",
                 "What has arrived is kept. Make room, then try again.",
                 *_AGAIN,
             ) from error
         raise FolderUnusable(
-            f"{model.title} cannot be written ({error.strerror}).", "Look at the models folder.", *_AGAIN
+            f"{wanted.title} cannot be written ({error.strerror}).", f"Look at the {folder.name} folder.", *_AGAIN
         ) from error
 
 
-def _refused(status: int, model: ModelPreset) -> UserError:
-    host = _host(model)
+def _refused(status: int, source: Source) -> UserError:
+    host = _host(source)
     match status:
         case 401 | 403:
-            return Gated(f"{host} gives {model.title} only to people with an account there.", "Choose another model.")
+            return Gated(f"{host} gives {source.title} only to people with an account there.", "Choose another one.")
         case 404 | 410:
-            return Gone(f"{model.title} is not at {host} any more.", "A newer Easel may know where it went.")
+            return Gone(f"{source.title} is not at {host} any more.", "A newer Easel may know where it went.")
         case 429:
             return HubBusy(f"Too many people are loading from {host} just now.", "Wait some minutes.", *_AGAIN)
     return HubBusy(f"{host} has trouble of its own ({status}).", "Try again in a while.", *_AGAIN)
 
 
-def _broken(model: ModelPreset) -> Offline:
-    return Offline(f"The line to {_host(model)} broke.", "What has arrived is kept. Try again.", *_AGAIN)
+def _broken(source: Source) -> Offline:
+    return Offline(f"The line to {_host(source)} broke.", "What has arrived is kept. Try again.", *_AGAIN)
 
 
-def _wrong(model: ModelPreset) -> WrongContent:
+def _wrong(source: Source) -> WrongContent:
     return WrongContent(
-        f"What {_host(model)} sent is not {model.title}.",
+        f"What {_host(source)} sent is not {source.title}.",
         "It was thrown away. If this network asks for a log-in, log in first.",
         *_AGAIN,
     )
@@ -352,8 +374,8 @@ def _is_mistrust(error: BaseException) -> bool:
     return False
 
 
-def _host(model: ModelPreset) -> str:
-    return httpx.URL(model.address).host
+def _host(source: Source) -> str:
+    return httpx.URL(source.address).host
 
 
 def _gigabytes(n: int) -> str:

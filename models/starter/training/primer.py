@@ -62,9 +62,11 @@ class Shelf:
     filtered: float
 
 
-_KNOWN = Shelf(share=0.68, white=0.44, colour=0.16, plain=0.82, dyed=0.22, paired=0.22, filtered=0.22)
-_MORE = Shelf(share=0.24, white=0.68, colour=0.16, plain=0.85, dyed=0.10, paired=0.06, filtered=0.12)
-_REST = Shelf(share=0.08, white=0.90, colour=0.10, plain=0.90, dyed=0.0, paired=0.0, filtered=0.0)
+_KNOWN = Shelf(share=0.36, white=0.44, colour=0.16, plain=0.82, dyed=0.22, paired=0.0, filtered=0.22)
+# Half as large and twice as many: a thing among two has a quarter of the picture to be learnt from.
+_PAIRS = Shelf(share=0.36, white=0.62, colour=0.16, plain=0.90, dyed=0.14, paired=1.0, filtered=0.04)
+_MORE = Shelf(share=0.21, white=0.68, colour=0.16, plain=0.85, dyed=0.10, paired=0.08, filtered=0.12)
+_REST = Shelf(share=0.07, white=0.90, colour=0.10, plain=0.90, dyed=0.0, paired=0.0, filtered=0.0)
 
 _PHOTO, _EMPTY_PLACE = 0.02, 0.10  # shares of all pictures, one after the other
 _COLOUR_SAID, _GROUND_SAID = 0.5, 0.15
@@ -73,6 +75,7 @@ _ONLY_COLOUR = 0.05  # of coloured things, those called by their colour alone, a
 # what a card keeps out: a negative prompt that says nothing of the picture pulls it nowhere.
 _ASIDE, _IDLE, _KEPT_OUT = 0.08, 0.10, 0.01
 _OTHER_ARTICLE = ("the", "my", "one")
+_BESIDE = (*("{} and {}",) * 5, "{} next to {}", "{} with {}", "{} on the left and {} on the right")
 _LARGE, _HALF = 0.88, 0.5  # sides of a thing alone and of one of two, in shares of the shorter side of the picture
 
 
@@ -101,7 +104,7 @@ class Primer(Composer):
         rest = {name: (name,) for name in drawings if name not in taught and name not in called and "," not in name}
         self._shelves = [
             (shelf, things)
-            for shelf, names in ((_KNOWN, THINGS), (_MORE, MORE), (_REST, rest))
+            for shelf, names in ((_KNOWN, THINGS), (_PAIRS, THINGS), (_MORE, MORE), (_REST, rest))
             if (things := [_Thing(names[name], drawings[name]) for name in sorted(names) if name in drawings])
         ]
         self._photos = [sprite for sprite in sprites.all if not sprite.cut]
@@ -151,8 +154,7 @@ class Primer(Composer):
             other, beside = self._thing(shelf, things, rng)
             paste(image, cut, 0.27 * width, foot, _HALF * side)
             paste(image, other, 0.73 * width, foot, _HALF * side)
-            words = rng.choice(("{} and {}", "{} and {}", "{} next to {}"))
-            return Composed(image, words.format(what, beside) + said)
+            return Composed(image, rng.choice(_BESIDE).format(what, beside) + said)
         # As large and in the same place wherever it stands: what is learnt on white holds in front of everything.
         paste(image, cut, width / 2, (height + _LARGE * side) / 2, _LARGE * side, shadow)
         return Composed(image, what + said)

@@ -52,7 +52,7 @@
   part('topbar', ({ element }) => {
     const dot = h('i'), words = h('span', {}, 'Getting ready…');
     const pill = h('div.pill', { role: 'status', id: 'easel-status', 'data-worker': 'starting' }, dot, words);
-    element.replaceChildren(h('div.topbar', {}, h('div.brand', {}, h('span.mark', { 'aria-hidden': 'true' }), h('b', {}, 'Easel')), pill));
+    element.replaceChildren(h('div.topbar', {}, h('div.brand', {}, h('span.mark', { 'aria-hidden': 'true' }), h('b', {}, 'Easel')), h('div.barend', {}, Easel.shareButton(), pill)));
     const paint = () => {
       const now = live.now(), worker = now.worker || {};
       const drawing = ['loading', 'running'].includes(now.state) || worker.state === 'busy';

@@ -126,5 +126,5 @@
     return box;
   }
 
-  Object.assign(Easel, { picture: { remove, favourite, download, cutOut, heart, info, view, gone } });
+  Object.assign(Easel, { dialog, picture: { remove, favourite, download, cutOut, heart, info, view, gone } });
 })();

@@ -1,0 +1,132 @@
+"""Sharing by clicks: a link, a guest with a phone who draws, and the end of it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from tests.browser.conftest import ROOT, _wait_until_up
+from tests.browser.share_app import packed
+from tests.browser.visitor import PHONE, QUICK, READY, Visitor, visiting
+from tests.tunnel import TunnelService, running_tunnels
+
+
+@contextmanager
+def running(folder: Path, tunnels: TunnelService) -> Iterator[str]:
+    """An Easel that makes its links there; yields its address."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "tests.browser.share_app", str(folder), str(port), packed(tunnels.preset())]
+    log, address = folder / "app.log", f"http://127.0.0.1:{port}/"
+    with log.open("w") as out:
+        process = subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), stdout=out, stderr=out)
+        try:
+            _wait_until_up(address, process, log)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+@pytest.fixture
+def tunnels() -> Iterator[TunnelService]:
+    with running_tunnels() as service:
+        yield service
+
+
+@pytest.fixture
+def ann(tunnels: TunnelService, tmp_path: Path, chromium: Browser) -> Iterator[Visitor]:
+    with running(tmp_path, tunnels) as address, visiting(chromium, address) as visitor:
+        yield visitor
+
+
+def sheet(visitor: Visitor) -> Locator:
+    return visitor.page.get_by_role("dialog", name="Share Easel")
+
+
+def link(visitor: Visitor) -> str:
+    """Clicks until there is a link."""
+    visitor.button("Share").click()
+    sheet(visitor).get_by_role("button", name="Make a link").click()
+    shown = sheet(visitor).get_by_role("textbox", name="Link")
+    expect(shown).to_be_visible()
+    return shown.input_value()
+
+
+def test_a_guest_draws_and_leaves_and_the_link_ends(ann: Visitor, chromium: Browser) -> None:
+    address = link(ann)
+    code = sheet(ann).get_by_role("img", name="QR code of the link")
+    expect(code).to_be_visible()
+    assert code.evaluate("(image) => image.complete && image.naturalWidth > 0")
+    expect(sheet(ann)).to_contain_text("Nobody else is here.")
+
+    phone = chromium.new_context(**PHONE)
+    guest = phone.new_page()
+    guest.goto(address)
+    guest.wait_for_function(READY)
+    assert "welcome" not in guest.url, "the key is out of sight"
+    expect(sheet(ann)).to_contain_text("One person is here.")
+    assert guest.get_by_role("button", name="Share", exact=True).count() == 0
+    guest.locator("#create-prompt textarea").fill("a red apple")
+    guest.evaluate("(fields) => Easel.fill('create', fields)", QUICK)
+    guest.get_by_role("button", name="Generate", exact=True).and_(guest.locator(":visible")).click()
+    expect(guest.locator("#create-stage .stage")).to_have_attribute("data-state", "done")
+    assert guest.locator("#create-stage .pic").evaluate("(image) => image.naturalWidth") > 0
+    guest.reload()
+    guest.wait_for_function(READY)
+    expect(guest.locator("#create-stage .stage")).to_have_attribute("data-state", "done")
+    assert ann.page.evaluate("Easel.live.now().pictures.length") == 0, "galleries are apart"
+
+    sheet(ann).get_by_role("button", name="Stop sharing").click()
+    expect(sheet(ann).get_by_role("button", name="Make a link")).to_be_visible()
+    expect(guest.locator("#easel-status")).to_have_attribute("data-worker", "offline")
+    phone.close()
+
+
+def test_whoever_has_half_a_link_stays_outside(ann: Visitor, chromium: Browser) -> None:
+    address = link(ann)
+    with chromium.new_context() as context:
+        stranger = context.new_page()
+        stranger.goto(address.partition("welcome")[0])
+        expect(stranger.get_by_role("heading", name="This Easel is for guests")).to_be_visible()
+        stranger.goto(address[:-2])
+        expect(stranger.get_by_role("heading")).to_contain_text("not whole")
+    ann.page.keyboard.press("Escape")
+    expect(sheet(ann)).to_have_count(0)
+    assert "Nobody else is here" in (ann.button("Share").get_attribute("title") or "")
+
+
+def test_cancel_and_a_failure_that_can_be_tried_again(ann: Visitor, tunnels: TunnelService) -> None:
+    tunnels.gate.clear()
+    ann.button("Share").click()
+    sheet(ann).get_by_role("radio", name="1 hour").click()
+    sheet(ann).get_by_role("button", name="Make a link").click()
+    expect(sheet(ann)).to_contain_text("for an address")
+    sheet(ann).get_by_role("button", name="Cancel").click()
+    expect(sheet(ann).get_by_role("radio", name="1 hour")).to_have_attribute("aria-checked", "true")
+
+    tunnels.refuses = "no"
+    tunnels.gate.set()
+    sheet(ann).get_by_role("button", name="Make a link").click()
+    expect(sheet(ann).get_by_role("alert")).to_contain_text("this network does not let the tunnel through")
+    tunnels.refuses = ""
+    sheet(ann).get_by_role("button", name="Try again").click()
+    expect(sheet(ann).get_by_role("textbox", name="Link")).to_be_visible()
+
+
+def test_a_link_that_breaks_off_is_told_where_one_looks(ann: Visitor, tunnels: TunnelService) -> None:
+    link(ann)
+    ann.page.keyboard.press("Escape")
+    tunnels.drop()
+    ann.page.get_by_role("alert").get_by_role("button", name="Look").click()
+    expect(sheet(ann)).to_contain_text("The link broke off. Make a new one and pass it on.")
+    sheet(ann).get_by_role("button", name="Make a new link").click()
+    expect(sheet(ann).get_by_role("textbox", name="Link")).to_be_visible()
