@@ -8,7 +8,8 @@ names      of 200 concepts by lot: how often the right name is among those of th
            out once. The same of what the first course teaches: everyday things, and more things
 by_option  everyday things again, some of them, with more and less guidance, in few and many steps, in other shapes, and
            asked for in other words
-pairs      "a cat and a dog": both halves are the right one of all everyday things
+pairs      "a cat and a dog": the middle of each half is the right one of all everyday things. The ceiling is what
+           composed pairs reach.
 negative   "a heart" without "red": of what has its usual colour, how much loses it when that is the negative prompt
 colours    "a red car" ...: the commonest hue of what is not ground is the one that was asked for
 grounds    "... on a blue background": the rim of the picture has the colour that was asked for
@@ -39,7 +40,7 @@ from models.starter.training.compose import Composer, paste, with_article
 from models.starter.training.config import SHAPES, pixels
 from models.starter.training.export import load
 from models.starter.training.loop import Machine
-from models.starter.training.primer import Primer
+from models.starter.training.primer import PLAIN, Primer, paste_beside
 from models.starter.training.scenes import PLACES
 from models.starter.training.sheet import draw
 from models.starter.training.sprites import Sprite, Sprites
@@ -166,26 +167,36 @@ def middle(image: Image.Image) -> Image.Image:
     return image.crop((x, y, x + n, y + n))
 
 
-def pair_accuracy(pipe: Any, names: Names, options: dict[str, Any], count: int = 48) -> dict[str, Any]:
+def pair_accuracy(
+    pipe: Any, sprites: Sprites, names: Names, options: dict[str, Any], count: int = 48
+) -> dict[str, Any]:
     rng = random.Random(3)
     asked = [rng.sample(list(names.chosen), 2) for _ in range(count)]
     words = [f"{with_article(THINGS[a][0])} and {with_article(THINGS[b][0])}" for a, b in asked]
-    images = draw(pipe, words, **options)
-    halves = [[padded(i.crop((x, 0, x + i.width // 2, i.height))) for x in (0, i.width // 2)] for i in images]
+    drawn = _pairs_found(names, asked, draw(pipe, words, **options))
+    side = options["width"]
+    composed = _pairs_found(names, asked, [_pair(sprites, names, pair, side) for pair in asked])
+    return {"pictures": count, **drawn, **{f"ceiling_{name}": value for name, value in composed.items()}}
+
+
+def _pairs_found(names: Names, asked: list[list[str]], images: list[Image.Image]) -> dict[str, float]:
+    """How often the middle of a half is among the nearest five of the thing that was asked for there."""
+    halves = [[middle(i.crop((x, 0, x + i.width // 2, i.height))) for x in (0, i.width // 2)] for i in images]
     left, right = (names.of([pair[k] for pair in halves]) for k in (0, 1))
     hits = [(a in these, b in those) for (a, b), these, those in zip(asked, left, right, strict=True)]
     return {
-        "pictures": count,
-        "each_top5": share(sum(a + b for a, b in hits), 2 * count),
-        "both_top5": share(sum(a and b for a, b in hits), count),
+        "each_top5": share(sum(a + b for a, b in hits), 2 * len(hits)),
+        "both_top5": share(sum(a and b for a, b in hits), len(hits)),
     }
 
 
-def padded(image: Image.Image) -> Image.Image:
-    """On a white square."""
-    out = Image.new("RGB", (max(image.size),) * 2, (255, 255, 255))
-    out.paste(image, ((out.width - image.width) // 2, (out.height - image.height) // 2))
-    return out
+def _pair(sprites: Sprites, names: Names, pair: list[str], side: int) -> Image.Image:
+    """Composed as the course does."""
+    image = Image.new("RGB", (side, side), (255, 255, 255))
+    shown = [min(names.chosen[name], key=lambda sprite: sprite.source != PLAIN) for name in pair]
+    left, right = (sprites.picture(sprite) for sprite in shown)
+    paste_beside(image, left, right)
+    return image
 
 
 # --------------------------------------------------------------------------------------------------------- colours
@@ -352,7 +363,7 @@ def figures(arguments: argparse.Namespace) -> dict[str, Callable[[], Any]]:
         found |= {
             "everyday": lambda: name_accuracy(pipe, everyday, {n: words[0] for n, words in THINGS.items()}, options),
             "by_option": lambda: by_option(pipe, everyday, options),
-            "pairs": lambda: pair_accuracy(pipe, everyday, options),
+            "pairs": lambda: pair_accuracy(pipe, sprites, everyday, options),
             "more": lambda: name_accuracy(pipe, more, {n: words[0] for n, words in MORE.items()}, options),
             "names": lambda: name_accuracy(pipe, lot, {n: n for n in lot.chosen}, options),
         }

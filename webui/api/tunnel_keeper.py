@@ -6,6 +6,7 @@ outlive an Easel that was killed, and lead into whatever takes its port next.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -19,7 +20,8 @@ def main(command: list[str]) -> int:
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
 
     def end_with_input() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 4096):  # not through sys.stdin, whose lock would be held when this process ends
+            pass
         process.terminate()
         try:
             process.wait(PATIENCE)

@@ -90,6 +90,14 @@ def stage(place: str, width: int, height: int) -> Scene:
     return PLACES[place].paint(width, height, random.Random(STAGES[place]))
 
 
+def paste_beside(image: Image.Image, left: Image.Image, right: Image.Image) -> None:
+    """Two cut-outs side by side, each in the middle of its half."""
+    side = _HALF * min(image.size)
+    foot = (image.height + side) / 2
+    paste(image, left, 0.27 * image.width, foot, side)
+    paste(image, right, 0.73 * image.width, foot, side)
+
+
 class Primer(Composer):
     """Composes the first course."""
 
@@ -150,11 +158,9 @@ class Primer(Composer):
             shadow = PLACES[place].shadow
         cut, what = self._thing(shelf, things, rng)
         if rng.random() < shelf.paired:
-            foot = (height + _HALF * side) / 2
-            other, beside = self._thing(shelf, things, rng)
-            paste(image, cut, 0.27 * width, foot, _HALF * side)
-            paste(image, other, 0.73 * width, foot, _HALF * side)
-            return Composed(image, rng.choice(_BESIDE).format(what, beside) + said)
+            other, second = self._thing(shelf, things, rng)
+            paste_beside(image, cut, other)
+            return Composed(image, rng.choice(_BESIDE).format(what, second) + said)
         # As large and in the same place wherever it stands: what is learnt on white holds in front of everything.
         paste(image, cut, width / 2, (height + _LARGE * side) / 2, _LARGE * side, shadow)
         return Composed(image, what + said)
