@@ -15,9 +15,10 @@ from webui.core.errors import ModelBroken, ModelMissing
 from webui.core.types import ModelCard
 from webui.families import original
 from webui.families.base import Check, Report, nothing, read_json, shipped_configs
+from webui.families.quantized import QuantizedTensors, is_gguf
 from webui.library.model_file import weight_files
 
-Tensors = dict[str, Any]
+Tensors = Mapping[str, Any]
 
 
 @dataclass
@@ -36,11 +37,15 @@ class Loading:
         self.report(min(1.0, self.done / max(1, self.total)))
 
 
-def file_tensors(path: Path) -> Tensors:
-    """All tensors of one safetensors file, by name, still on disk: pages are read when a tensor is copied."""
+def file_tensors(path: Path, dtype: Any = None) -> Tensors:
+    """All tensors of one file by name, still on disk. Of a safetensors file pages are read when a tensor is copied; of
+    a GGUF file each is made into `dtype` when it is asked for.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
+        if is_gguf(path):
+            return QuantizedTensors(path, dtype)
         with safe_open(path, framework="pt", device="cpu") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
     except FileNotFoundError as error:
@@ -74,7 +79,7 @@ def build(
     for name, parameter in wanted.items():
         if name in named and tuple(named[name].shape) != tuple(parameter.shape):
             raise broken(source, f"{name} has the shape {tuple(named[name].shape)} instead of {tuple(parameter.shape)}")
-    copies: Tensors = {}
+    copies: dict[str, Any] = {}
     for name in wanted.keys() & named.keys():
         tensor = named[name]
         loading.count(tensor.numel() * tensor.element_size())
@@ -174,8 +179,11 @@ class Source:
 
 def open_source(card: ModelCard, configs: Path, dtype: Any, report: Report, check: Check) -> Source:
     """Raises ModelMissing, ModelBroken."""
-    tensors = file_tensors(Path(card.path)) if card.layout == "single_file" else {}
-    return Source(card, configs, dtype, Loading(card.sizes.total, report, check), tensors)
+    path, total = Path(card.path), card.sizes.total
+    if card.layout == "single_file" and is_gguf(path):  # what is counted are whole numbers
+        total = round(total * dtype.itemsize / card.sizes.bytes_per_parameter)
+    tensors = file_tensors(path, dtype) if card.layout == "single_file" else {}
+    return Source(card, configs, dtype, Loading(total, report, check), tensors)
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,8 +51,8 @@ def open_clip(tensors: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _below(tensors: Mapping[str, Any], prefixes: tuple[str, ...]) -> dict[str, Any]:
-    return {k: v for k, v in tensors.items() if k.startswith(prefixes)}
+    return {k: tensors[k] for k in tensors if k.startswith(prefixes)}
 
 
 def _stripped(tensors: Mapping[str, Any], prefixes: tuple[str, ...]) -> dict[str, Any]:
-    return {k.removeprefix(p): v for p in prefixes for k, v in tensors.items() if k.startswith(p)}
+    return {k.removeprefix(p): tensors[k] for p in prefixes for k in tensors if k.startswith(p)}

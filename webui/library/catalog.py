@@ -171,6 +171,8 @@ class Catalog:
             return LoraCard(id, title, "", path, entry.nbytes, modified=entry.modified, problem=error.fault)
 
     def _identify_lora(self, file: ModelFile) -> LoraCard:
+        if file.header.kind == "gguf":
+            raise ModelBroken(f"{file.title} is a GGUF file.", "LoRAs are used as .safetensors only.")
         for family in self._families:
             card = _asked(family.identify_lora, file)
             if card is not None:
