@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from webui.api.guard import BODY_LIMIT, Guard
+from webui.api.guard import ADDRESSES, BODY_LIMIT, FREE_GUESSES, Guard, Guesses
 from webui.core.visitors import host_name, is_loopback
 
 
@@ -83,6 +83,38 @@ def test_the_password_guards_everything():
     assert guarded.get("/who", headers={"authorization": f"Basic {wrong}"}).status_code == 401
     assert guarded.get("/who", headers={"authorization": "Basic %%%"}).status_code == 401
     assert guarded.get("/who", headers={"authorization": f"Basic {right}"}).status_code == 200
+
+
+def test_a_password_cannot_be_guessed_for_long():
+    guarded = client(password="word")
+
+    def guess(word: str) -> int:
+        told = base64.b64encode(f"any:{word}".encode()).decode()
+        return guarded.get("/who", headers={"authorization": f"Basic {told}"}).status_code
+
+    for _ in range(3):  # now and then a wrong one is forgiven
+        assert [guess(f"w{k}") for k in range(FREE_GUESSES - 1)] == [401] * (FREE_GUESSES - 1)
+        assert guess("word") == 200
+    assert {guess(f"w{k}") for k in range(FREE_GUESSES)} == {401}
+    assert guess("another") == 429 and guess("word") == 429, "also the right one is not heard"
+    assert guarded.get("/who").status_code == 401, "who only asks is told what is wanted"
+
+
+def test_each_wrong_password_costs_more_and_others_wait_for_nobody():
+    now = 0.0
+    guesses = Guesses(lambda: now)
+    waits = []
+    for _ in range(FREE_GUESSES + 12):
+        guesses.wrong("192.0.2.1")
+        waits.append(guesses.wait("192.0.2.1"))
+        now += waits[-1]
+        assert guesses.wait("192.0.2.1") == 0
+    assert waits[: FREE_GUESSES - 1] == [0] * (FREE_GUESSES - 1)
+    assert waits[FREE_GUESSES - 1 :][:3] == [30, 60, 120] and waits[-1] == 3600
+    assert guesses.wait("192.0.2.2") == 0
+    for k in range(ADDRESSES + 5):
+        guesses.wrong(f"10.{k}")
+    assert len(guesses._wrong) == ADDRESSES
 
 
 def test_a_giant_body_is_refused_before_it_is_read():

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import secrets
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +20,8 @@ from webui.core.visitors import LOCAL_NAMES, host_name
 COOKIE = "easel"
 COOKIE_SECONDS = 365 * 24 * 3600
 BODY_LIMIT = 100 * 2**20
+FREE_GUESSES, FIRST_WAIT, LONGEST_WAIT = 10, 30.0, 3600.0  # seconds
+ADDRESSES = 10_000
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 # Gradio's page needs inline scripts and eval; everything else is refused, and nothing is fetched from another host.
 CONTENT_POLICY = "; ".join(
@@ -35,6 +39,31 @@ HEADERS = (
 )
 
 
+class Guesses:
+    """Wrong passwords in a row, by address: after FREE_GUESSES each one costs twice the wait of the one before."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._wrong: dict[str, tuple[int, float]] = {}
+
+    def wait(self, address: str) -> float:
+        """Seconds for which nobody from there is heard."""
+        count, last = self._wrong.get(address, (0, 0.0))
+        if count < FREE_GUESSES:
+            return 0.0
+        pause = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(count - FREE_GUESSES, 30))
+        return max(0.0, last + pause - self._now())
+
+    def wrong(self, address: str) -> None:
+        count = self._wrong.pop(address, (0, 0.0))[0]
+        self._wrong[address] = (count + 1, self._now())
+        if len(self._wrong) > ADDRESSES:
+            del self._wrong[next(iter(self._wrong))]  # whose last guess is longest ago
+
+    def right(self, address: str) -> None:
+        self._wrong.pop(address, None)
+
+
 class Guard:
     """ASGI middleware: known hosts only (against DNS rebinding), writes from our own page only, a password where one is
     set, and a secret cookie that says whose pictures these are.
@@ -45,13 +74,14 @@ class Guard:
 
     def __init__(self, app: Any, hosts: Iterable[str] = (), any_host: bool = False, password: str = "") -> None:
         self._app, self._password, self._any_host = app, password, any_host
+        self._guesses = Guesses()
         self._hosts = LOCAL_NAMES | frozenset(hosts)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        refusal = self._refusal(scope.get("method", "GET"), headers)
+        refusal = self._refusal(scope.get("method", "GET"), headers) or self._stranger(scope, headers)
         if refusal is not None:
             return await answer(send, *refusal)
         owner = _cookie(headers.get(b"cookie", ""))
@@ -95,9 +125,21 @@ class Guard:
         length = headers.get(b"content-length", "0")
         if not length.isdigit() or int(length) > BODY_LIMIT:
             return 413, "That is too much at once.", []
-        if self._password and not self._knows_password(headers.get(b"authorization", "")):
-            return 401, "Easel asks for its password.", [(b"www-authenticate", b'Basic realm="Easel", charset="UTF-8"')]
         return None
+
+    def _stranger(self, scope: Any, headers: dict[bytes, str]) -> tuple[int, str, list[tuple[bytes, bytes]]] | None:
+        """The same for whoever does not know the password."""
+        said, address = headers.get(b"authorization", ""), (scope.get("client") or ("", 0))[0]
+        if not self._password:
+            return None
+        if said and (wait := self._guesses.wait(address)):
+            return 429, "Too many wrong passwords. Wait a while.", [(b"retry-after", str(math.ceil(wait)).encode())]
+        if self._knows_password(said):
+            self._guesses.right(address)
+            return None
+        if said:
+            self._guesses.wrong(address)
+        return 401, "Easel asks for its password.", [(b"www-authenticate", b'Basic realm="Easel", charset="UTF-8"')]
 
     def _knows_password(self, authorization: str) -> bool:
         scheme, _, value = authorization.partition(" ")
