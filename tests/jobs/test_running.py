@@ -13,7 +13,7 @@ from webui.core.types import GeneratedImage, Inpainting, Progress
 from webui.core.work import work_of
 from webui.jobs.running import Running, measured
 from webui.jobs.store import Job, Pace
-from webui.jobs.views import wait_seconds
+from webui.jobs.views import wait_times
 
 SECONDS = {"loading": 9.0, "encoding": 0.5, "denoising": 6.0, "decoding": 1.5}
 
@@ -67,11 +67,10 @@ def test_the_next_in_line_waits_for_the_device_that_is_free_first() -> None:
     pace = measured(GeneratedImage(RECIPE, 8, 8, b"", SECONDS), work_of(RECIPE), None)
     devices = [_running(pace), _running(pace, count=4)]  # 8 and 32 seconds
     job = devices[0].job
-    waits = [wait_seconds([job] * ahead, devices, lambda _: 20.0) for ahead in range(4)]
-    assert waits == pytest.approx([8, 28, 32, 48])
-    assert wait_seconds([job], devices, lambda _: None) is None
-    assert wait_seconds([job], [_running(None)], lambda _: 20.0) is None
-    assert wait_seconds([job], [], lambda _: 20.0) == 20.0
+    assert wait_times([job] * 3, devices, lambda _: 20.0) == pytest.approx([8, 28, 32, 48])
+    assert wait_times([job] * 2, devices, lambda _: None) == [pytest.approx(8), None, None]
+    assert wait_times([job], [_running(None)], lambda _: 20.0) == [None, None]
+    assert wait_times([job], [], lambda _: 20.0) == [0.0, 20.0]
 
 
 def test_before_any_step_the_pace_of_earlier_pictures_tells() -> None:

@@ -87,7 +87,7 @@ def test_refusals_never_reach_the_queue(service: Service):
         service.submit(ANN, GenerationRequest("x", model="checkpoints/none"))
     with pytest.raises(NotFound):
         service.submit(ANN, quick(init_image="0" * 24))
-    assert service.store.unfinished_jobs() == []
+    assert service.store.unfinished_jobs() == ()
 
 
 def test_the_queue_is_full_at_some_point_and_stop_all_empties_it(service: Service):

@@ -82,6 +82,7 @@ class Service:
         self.downloads = Downloads(presets.models, catalog, checkpoints, self.changed, route)
         self._lock = threading.RLock()
         self._unsaved: dict[str, Encoded] = {}
+        self._foreseen: tuple[int, dict[str, float | None]] = (-1, {})
         self._trouble: dict[str, Fault] = {}
         self._left: deque[Running] = deque(maxlen=LEFT_KEPT)
         self._save_again = threading.Condition()
@@ -477,10 +478,20 @@ class Service:
         return {lora.id: lora.title for lora in self.catalog.loras()}
 
     def _job_seconds(self, job: Job) -> float | None:
-        """Seconds a whole job is expected to take, None while its model has not been measured here."""
+        """Seconds a whole job is expected to take, None while its model has not been measured here.
+
+        Reckoned once for all who watch, until something is written.
+        """
         facts = self._facts()
-        pace = self.store.pace(job.recipe, facts.name) if facts else None
-        return pace.seconds(self._work(job.owner, job.recipe)) * job.count if pace else None
+        if facts is None:
+            return None
+        if self._foreseen[0] != self.store.changes:
+            self._foreseen = self.store.changes, {}
+        known = self._foreseen[1]
+        if job.id not in known:
+            pace = self.store.pace(job.recipe, facts.name)
+            known[job.id] = pace.seconds(self._work(job.owner, job.recipe)) * job.count if pace else None
+        return known[job.id]
 
     def _work(self, owner: str, recipe: Recipe) -> DrawnWork:
         """What one picture asks of the device, as far as can be told: its photo or model may be gone."""

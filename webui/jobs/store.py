@@ -101,6 +101,9 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
+        self.changes = 0
+        """Grows with each write: what was read before may be old."""
+        self._unfinished: tuple[int, tuple[Job, ...]] = (-1, ())
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -129,6 +132,7 @@ class Store:
                     self._db.execute("ROLLBACK")
                     raise
                 self._db.execute("COMMIT")
+                self.changes += 1
             except sqlite3.OperationalError as error:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
@@ -164,9 +168,13 @@ class Store:
         rows = self._rows("SELECT * FROM jobs WHERE id = ?", job_id)
         return _job(rows[0]) if rows else None
 
-    def unfinished_jobs(self) -> list[Job]:
-        """Queued and running jobs in the order they came."""
-        return [_job(r) for r in self._rows("SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY number")]
+    def unfinished_jobs(self) -> tuple[Job, ...]:
+        """Queued and running jobs in the order they came. Read once for all who watch, until something is written."""
+        with self._lock:
+            if self._unfinished[0] != self.changes:
+                rows = self._rows("SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY number")
+                self._unfinished = self.changes, tuple(map(_job, rows))
+            return self._unfinished[1]
 
     def latest_job(self, owner: str) -> Job | None:
         """The visitor's newest job; one that was taken back before its turn came does not count."""

@@ -70,6 +70,7 @@ def live(
     worker: dict[str, str],
 ) -> dict[str, Any]:
     """Everything one visitor's stage shows: the job in focus, its pictures, what else waits, and how the worker is."""
+    waits = wait_times(waiting, all_running, seconds)
     view: dict[str, Any] = {
         "state": "idle",
         "job": "",
@@ -86,7 +87,7 @@ def live(
         "preview": "",
         "pictures": [picture(p) for p in pictures],
         "recent": [picture(p) for p in recent],
-        "waiting": _waiting(owner, job, waiting, all_running, seconds),
+        "waiting": _waiting(owner, job, waiting, len(all_running), waits),
         "fault": None,
         "notes": [],
         "worker": worker,
@@ -110,7 +111,7 @@ def live(
         view |= _running(running)
     elif not job.finished:
         ahead = next((place for place, other in enumerate(waiting) if other.id == job.id), 0) + len(all_running)
-        left = wait_seconds(waiting[: ahead - len(all_running)], all_running, seconds)
+        left = waits[ahead - len(all_running)]
         view |= {"state": "queued", "position": ahead, "seconds_left": left}
     elif stopped is not None:
         view["preview"] = _preview(stopped)
@@ -142,41 +143,36 @@ def _preview(running: Running) -> str:
 
 
 def _waiting(
-    owner: str,
-    focus: Job | None,
-    waiting: Sequence[Job],
-    all_running: Sequence[Running],
-    seconds: Callable[[Job], float | None],
+    owner: str, focus: Job | None, waiting: Sequence[Job], running: int, waits: Sequence[float | None]
 ) -> list[dict[str, Any]]:
     return [
-        {
-            "job": job.id,
-            "prompt": job.prompt,
-            "position": place + len(all_running),
-            "seconds": wait_seconds(waiting[:place], all_running, seconds),
-        }
+        {"job": job.id, "prompt": job.prompt, "position": place + running, "seconds": waits[place]}
         for place, job in enumerate(waiting)
         if job.owner == owner and (focus is None or job.id != focus.id)
     ]
 
 
-def wait_seconds(
-    before: Sequence[Job], all_running: Sequence[Running], seconds: Callable[[Job], float | None]
-) -> float | None:
-    """Seconds until a job's turn comes; None as soon as one of those before it cannot be foreseen.
+def wait_times(
+    waiting: Sequence[Job], all_running: Sequence[Running], seconds: Callable[[Job], float | None]
+) -> list[float | None]:
+    """Seconds until the turn of each waiting job, and of one behind them all; None as soon as one of those before it
+    cannot be foreseen.
 
     Each job goes to the device that is free first.
     """
+    unknown: list[float | None] = [None] * (len(waiting) + 1)
     left = [running.seconds_left for running in all_running] or [0.0]
     free = [seconds_left for seconds_left in left if seconds_left is not None]
     if len(free) < len(left):
-        return None
+        return unknown
     heapq.heapify(free)
-    for spent in map(seconds, before):
+    waits: list[float | None] = [free[0]]
+    for spent in map(seconds, waiting):
         if spent is None:
-            return None
+            break
         heapq.heapreplace(free, free[0] + spent)
-    return free[0]
+        waits.append(free[0])
+    return waits + unknown[len(waits) :]
 
 
 def _caption(view: dict[str, Any], running: Running | None) -> str:
