@@ -53,6 +53,10 @@ def main(argv: list[str]) -> int:
             print(f"[I] [control.go:181] [{told.proxy_name}] start proxy success: {value}", flush=True)
         elif what == "refused":
             print(f"[W] [control.go:179] [{told.proxy_name}] start error: {value}", flush=True)
+        elif what == "lose":
+            print("[I] [service.go:209] [1] try to reconnect to server...", flush=True)
+        elif what == "chat":
+            print("x" * int(value), flush=True)
         elif what == "dial":
             far = socket.create_connection(server)
             far.sendall(f"work {value}\n".encode())

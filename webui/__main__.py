@@ -75,7 +75,7 @@ def serve(service: Service, settings: Settings, door: socket.socket, tunnel: Tun
     from webui.ui.app import mount_page
 
     guests = open_door("127.0.0.1", 0)
-    share = Share(tunnel, settings.data / "tunnel", guests.getsockname()[1], service.changed, settings.offline)
+    share = Share(tunnel, settings.data / "tunnel", guests.getsockname(), service.changed, settings.offline)
     app = mount_page(build_app(service, PRESETS / "styles" / "previews", share), service)
     address = address_of(door)
     served = with_guests(app, settings, share)

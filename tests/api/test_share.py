@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import psutil
@@ -27,12 +27,15 @@ from tests.tunnel import PROGRAM, TunnelService, running_tunnels
 from tests.visitors import ANN
 from webui.__main__ import open_door
 from webui.api import share as share_module
+from webui.api import tunnel as tunnel_module
 from webui.api import tunnel_keeper
+from webui.api.guest_door import TwoDoors
 from webui.api.server import build_app, with_guests
 from webui.api.share import Share
 from webui.core.tunnel_preset import TunnelPreset, load_tunnel
 from webui.jobs.service import Service
 
+DOOR = ("127.0.0.1", 1)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -57,7 +60,9 @@ class Shared:
 
     def reach(self, state: str) -> dict[str, Any]:
         """The view, once it is in this state."""
-        return soon(lambda: view if (view := self.view())["state"] == state else None)
+        view = soon(lambda: view if (view := self.view())["state"] in (state, "failed") else None)
+        assert view["state"] == state, view["fault"]
+        return cast(dict[str, Any], view)
 
     def open(self, hours: int = 1) -> str:
         """The link."""
@@ -78,7 +83,7 @@ def serving(service: Service, preset: TunnelPreset, offline: bool = False) -> It
     """The server of `webui.__main__`, in a thread of this process and without the page."""
     door, guests = open_door("127.0.0.1", 0), open_door("127.0.0.1", 0)
     folder = service.settings.data / "tunnel"
-    share = Share(preset, folder, guests.getsockname()[1], service.changed, offline)
+    share = Share(preset, folder, guests.getsockname(), service.changed, offline)
     app = with_guests(build_app(service, service.settings.data, share), service.settings, share)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [door, guests]})
@@ -120,6 +125,8 @@ def test_nobody_comes_in_without_the_whole_link(shared: Shared) -> None:
         for cookie in ("", key[:-1], key.swapcase(), '"', "\u00e9"):
             assert stranger.get("/healthz", headers={b"cookie": f"easel_guest={cookie}".encode()}).status_code == 403
         assert stranger.post("/share/close").status_code == 403
+        among = {"cookie": f'a={{"x": 1}}; b c=2; easel_guest={key}; d[1]=3'}
+        assert stranger.get("/healthz", headers=among).status_code == 200, "cookies of others do not matter"
     with guest_at(link) as guest:
         assert guest.get("/healthz").json()["status"] == "ok"
 
@@ -146,6 +153,30 @@ def test_a_guest_is_never_at_home(shared: Shared, service: Service) -> None:
     assert shared.view()["state"] == "open"
 
 
+@pytest.mark.parametrize(
+    ("server", "kind", "expected"),
+    [
+        (("127.0.0.1", 7), "http", "guests"),
+        (None, "http", "guests"),
+        (("127.0.0.1", 8), "http", "home"),
+        (("127.0.0.2", 7), "http", "home"),
+        (None, "lifespan", "home"),
+    ],
+)
+def test_who_arrives_at_which_door(server: Any, kind: str, expected: str) -> None:
+    seen: list[str] = []
+
+    def app(name: str) -> Any:
+        async def take(*_: Any) -> None:
+            seen.append(name)
+
+        return take
+
+    doors = TwoDoors(app("home"), app("guests"), ("127.0.0.1", 7))
+    asyncio.run(doors({"type": kind, "server": server}, None, None))
+    assert seen == [expected]
+
+
 def test_writes_from_another_page_are_refused_at_the_guests_door(shared: Shared) -> None:
     link = shared.open()
     origin = link.partition("/welcome/")[0]
@@ -166,7 +197,7 @@ def test_stop_ends_it_for_everybody_and_for_good(shared: Shared, tunnels: Tunnel
         with pytest.raises(httpx.TransportError):
             guest.get("/healthz")
         wait_for(lambda: not client.is_running() or client.status() == psutil.STATUS_ZOMBIE)
-        at_the_port = f"http://127.0.0.1:{shared.share.port}"
+        at_the_port = f"http://127.0.0.1:{shared.share.door[1]}"
         assert httpx.get(at_the_port + "/healthz", cookies=dict(guest.cookies)).status_code == 410
         second = shared.open()
         assert second.partition("/welcome/")[2] != first.partition("/welcome/")[2]
@@ -198,7 +229,8 @@ def test_the_link_ends_when_its_time_is_over(shared: Shared, monkeypatch: pytest
     """Also when the computer slept meanwhile: the clock has then gone on and the seconds have not."""
     slept = 0.0
     monkeypatch.setattr(share_module, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(share_module, "time", SimpleNamespace(time=lambda: time.time() + slept))
+    clock = SimpleNamespace(time=lambda: time.time() + slept, monotonic=time.monotonic)
+    monkeypatch.setattr(share_module, "time", clock)
     with guest_at(shared.open(hours=1)) as guest:
         slept = 3500.0
         assert guest.get("/healthz").status_code == 200
@@ -206,6 +238,112 @@ def test_the_link_ends_when_its_time_is_over(shared: Shared, monkeypatch: pytest
         assert shared.reach("closed")["fault"] is None
         with pytest.raises(httpx.TransportError):
             guest.get("/healthz")
+
+
+def test_a_clock_that_is_set_back_prolongs_no_link(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed, wound = 0.0, 0.0
+    clock = SimpleNamespace(time=lambda: time.time() + passed - wound, monotonic=lambda: time.monotonic() + passed)
+    monkeypatch.setattr(share_module, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(share_module, "time", clock)
+    shared.open(hours=1)
+    wound = 86_400.0
+    passed = 3601.0
+    assert shared.reach("closed")["fault"] is None
+
+
+def test_guests_are_told_that_the_link_has_ended(shared: Shared) -> None:
+    with guest_at(shared.open()) as guest, guest.stream("GET", "/live") as lines:
+        heard = lines.iter_lines()
+        assert next(heard).startswith("data: ")
+        closing = threading.Thread(target=shared.home.post, args=("/share/close",))
+        closing.start()
+        assert "event: ended" in heard
+        closing.join()
+
+
+def test_a_line_that_is_lost_for_a_while_is_shown(shared: Shared, tunnels: TunnelService) -> None:
+    shared.open()
+    tunnels.tell("lose")
+    soon(lambda: shared.view()["lost"])
+    tunnels.move()
+    soon(lambda: not shared.view()["lost"])
+    assert shared.view()["state"] == "open"
+
+
+def test_a_program_that_says_much_changes_nothing(shared: Shared, tunnels: TunnelService) -> None:
+    link = shared.open()
+    for _ in range(3):
+        tunnels.tell("chat 300000")
+    tunnels.move()
+    second = soon(lambda: new if (new := shared.view()["address"]) != link else None)
+    with guest_at(second) as guest:
+        assert guest.get("/healthz").status_code == 200
+    assert shared.home.post("/share/close").status_code == 200
+
+
+def test_the_tunnel_ends_although_its_keeper_was_killed(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tunnel_module, "CLOSING_SECONDS", 1.0)
+    shared.open()
+    client = tunnel_process()
+    keeper = client.parent()
+    assert keeper is not None
+    keeper.kill()
+    assert shared.home.post("/share/close").status_code == 200
+    _gone, alive = psutil.wait_procs([client], timeout=20)
+    assert not alive and shared.view()["state"] == "closed"
+
+
+def test_clicks_in_any_order_leave_nothing_behind(tmp_path: Path, tunnels: TunnelService) -> None:
+    """Opened and closed at each moment of the making, twice at once too: afterwards a link can be made and ended."""
+
+    async def closed_after(share: Share, turns: int) -> None:
+        share.open()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await asyncio.wait_for(asyncio.gather(share.close(), share.close()), 20)
+        assert share.view()["state"] == "closed" and share.key == ""
+
+    async def play() -> None:
+        share = Share(tunnels.preset(), tmp_path, DOOR, lambda: None)
+        for turns in (0, 1, 2, 5, 50, 500, 5000, 50_000):
+            await closed_after(share, turns)
+            assert not tunnels_running(), turns
+        share.open()
+        ending = asyncio.create_task(share.close())
+        await asyncio.sleep(0)
+        share.open()
+        assert share.view()["state"] == "opening", "a click while the last one ends is not lost"
+        await ending
+        await asyncio.wait_for(share._decided.wait(), 60)
+        assert share.view()["state"] == "open"
+        await share.close()
+        assert not tunnels_running()
+
+    asyncio.run(play())
+
+
+def test_cancelled_in_the_moment_in_which_the_address_comes(tmp_path: Path, tunnels: TunnelService) -> None:
+    async def play() -> None:
+        share = Share(tunnels.preset(), tmp_path, DOOR, lambda: None)
+        tunnels.gate.clear()
+        share.open()
+        await asyncio.to_thread(wait_for, lambda: tunnels.controls)
+        tunnels.gate.set()
+        _sleep(0.5)  # the loop, too: the address waits in the pipe
+        await asyncio.sleep(0)
+        await asyncio.wait_for(share.close(), 20)
+        assert share.view()["state"] == "closed" and not tunnels_running()
+
+    asyncio.run(play())
+
+
+def _sleep(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def tunnels_running() -> list[psutil.Process]:
+    below = psutil.Process().children(recursive=True)
+    return [p for p in below if p.status() != psutil.STATUS_ZOMBIE and "proxy_name" in " ".join(p.cmdline())]
 
 
 def test_a_new_address_after_a_lost_line_is_shown(shared: Shared, tunnels: TunnelService) -> None:
@@ -262,7 +400,7 @@ def make_gone(preset: TunnelPreset) -> TunnelPreset:
         ({"answer": [{"host": "127.0.0.1; rm", "port": 7000, "root_ca": "-----BEGIN CERTIFICATE-----"}]}, None, "odd"),
         ({"answer": [{"host": "127.0.0.1", "port": 0, "root_ca": "-----BEGIN CERTIFICATE-----"}]}, None, "odd"),
         ({"answer": nothing(9)}, None, "does not let the tunnel through"),
-        ({"refuses": "router config conflict"}, None, "does not let the tunnel through"),
+        ({"refuses": "router config conflict"}, None, "tunnel.test gives no address now"),
         ({"program": b"\x7fNOTELF" + bytes(64)}, None, "was not allowed to run"),
         ({"program": b"#!/bin/sh\nexit 3\n"}, None, "was not allowed to run"),
     ],
@@ -275,7 +413,7 @@ def test_what_can_go_wrong_is_said_in_words(
 ) -> None:
     with running_tunnels(**behaviour) as tunnels:
         preset = change(tunnels.preset()) if change else tunnels.preset()
-        fault = asyncio.run(failing(Share(preset, tmp_path, 1, lambda: None)))
+        fault = asyncio.run(failing(Share(preset, tmp_path, DOOR, lambda: None)))
     if words == "odd":
         words = "in a way that this Easel does not know"
     assert words in fault["message"], fault
@@ -291,7 +429,7 @@ async def failing(share: Share) -> dict[str, Any]:
 
 
 def test_offline_makes_no_link_and_asks_nobody(tmp_path: Path, tunnels: TunnelService) -> None:
-    fault = asyncio.run(failing(Share(tunnels.preset(), tmp_path, 1, lambda: None, offline=True)))
+    fault = asyncio.run(failing(Share(tunnels.preset(), tmp_path, DOOR, lambda: None, offline=True)))
     assert "--offline" in fault["message"]
     assert tunnels.seen == []
 
@@ -332,7 +470,7 @@ def test_share_at_the_start_prints_the_link(tmp_path: Path, tunnels: TunnelServi
     said: list[str] = []
 
     async def start() -> None:
-        share = Share(tunnels.preset(), tmp_path, 1, lambda: None)
+        share = Share(tunnels.preset(), tmp_path, DOOR, lambda: None)
         await asyncio.wait_for(share.open_and_tell(said.append), 60)
         assert share.address and said[0].endswith(share.address)
         await share.close()
@@ -341,7 +479,7 @@ def test_share_at_the_start_prints_the_link(tmp_path: Path, tunnels: TunnelServi
     tunnels.refuses = "no more"
     with pytest.raises(AssertionError):
         asyncio.run(start())
-    assert "does not let the tunnel through" in said[1]
+    assert "gives no address now" in said[1]
 
 
 def test_the_shipped_preset_is_whole() -> None:

@@ -87,8 +87,43 @@ def test_a_guest_draws_and_leaves_and_the_link_ends(ann: Visitor, chromium: Brow
 
     sheet(ann).get_by_role("button", name="Stop sharing").click()
     expect(sheet(ann).get_by_role("button", name="Make a link")).to_be_visible()
-    expect(guest.locator("#easel-status")).to_have_attribute("data-worker", "offline")
+    expect(guest.get_by_text("This link has ended. Ask for a new one.")).to_be_visible()
+    expect(guest.locator("#easel-status")).to_have_text("This link has ended")
     phone.close()
+
+
+def test_the_button_is_there_after_each_reload(ann: Visitor) -> None:
+    for _ in range(5):
+        expect(ann.button("Share")).to_be_visible(timeout=10_000)
+        ann.reload()
+
+
+def test_a_double_click_makes_a_link_and_does_not_cancel_it(ann: Visitor, tunnels: TunnelService) -> None:
+    tunnels.gate.clear()
+    ann.button("Share").click()
+    place = sheet(ann).get_by_role("button", name="Make a link").bounding_box()
+    assert place is not None
+    ann.page.mouse.dblclick(place["x"] + 30, place["y"] + 12, delay=60)
+    expect(sheet(ann)).to_contain_text("for an address")
+    ann.page.wait_for_timeout(500)
+    expect(sheet(ann)).to_contain_text("for an address")
+    tunnels.gate.set()
+    expect(sheet(ann).get_by_role("textbox", name="Link")).to_be_visible()
+
+
+def test_what_comes_of_it_is_told_when_the_sheet_is_closed(ann: Visitor, tunnels: TunnelService) -> None:
+    tunnels.gate.clear()
+    ann.button("Share").click()
+    sheet(ann).get_by_role("button", name="Make a link").click()
+    expect(sheet(ann)).to_contain_text("for an address")
+    ann.page.keyboard.press("Escape")
+    tunnels.gate.set()
+    ann.page.get_by_role("status").get_by_role("button", name="Show it").click()
+    sheet(ann).get_by_role("button", name="Stop sharing").click()
+    tunnels.refuses = "no"
+    sheet(ann).get_by_role("button", name="Make a link").click()
+    ann.page.keyboard.press("Escape")
+    expect(ann.page.get_by_role("alert")).to_contain_text("gives no address now")
 
 
 def test_whoever_has_half_a_link_stays_outside(ann: Visitor, chromium: Browser) -> None:
@@ -116,7 +151,7 @@ def test_cancel_and_a_failure_that_can_be_tried_again(ann: Visitor, tunnels: Tun
     tunnels.refuses = "no"
     tunnels.gate.set()
     sheet(ann).get_by_role("button", name="Make a link").click()
-    expect(sheet(ann).get_by_role("alert")).to_contain_text("this network does not let the tunnel through")
+    expect(sheet(ann).get_by_role("alert")).to_contain_text("tunnel.test gives no address now")
     tunnels.refuses = ""
     sheet(ann).get_by_role("button", name="Try again").click()
     expect(sheet(ann).get_by_role("textbox", name="Link")).to_be_visible()

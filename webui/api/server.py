@@ -72,7 +72,7 @@ def guarded(app: FastAPI, settings: Settings) -> Guard:
 def with_guests(app: FastAPI, settings: Settings, share: Share) -> TwoDoors:
     """The app behind its guard, and behind another door for the guests of the public link; what the server runs."""
     guests = GuestDoor(Guard(PageDoor(app), any_host=True), share)
-    return TwoDoors(guarded(app, settings), guests, share.port)
+    return TwoDoors(guarded(app, settings), guests, share.door)
 
 
 def _add_reading_routes(app: FastAPI, service: Service) -> None:
@@ -143,9 +143,10 @@ def _add_reading_routes(app: FastAPI, service: Service) -> None:
 def _add_live_route(app: FastAPI, service: Service, share: Share | None) -> None:
     @app.get("/live")
     async def live(easel: Owner, request: Request) -> StreamingResponse:
-        told = events(service, easel, is_here(request.scope), share)
         if share is not None and is_guest(request.scope):
-            told = _counted(share, easel, told)
+            told = _counted(share, easel, events(service, easel, share=share, key=share.key))
+        else:
+            told = events(service, easel, is_here(request.scope), share)
         return StreamingResponse(told, media_type="text/event-stream", headers=LIVE_HEADERS)
 
 
@@ -260,10 +261,18 @@ def _life(service: Service, share: Share | None) -> Callable[[FastAPI], Abstract
     return life
 
 
-async def events(service: Service, owner: str, here: bool = False, share: Share | None = None) -> AsyncIterator[str]:
-    """The live view as server-sent events; a comment now and then shows that the line still stands."""
+async def events(
+    service: Service, owner: str, here: bool = False, share: Share | None = None, key: str = ""
+) -> AsyncIterator[str]:
+    """The live view as server-sent events; a comment now and then shows that the line still stands.
+
+    `key`: that of the link by which a guest came, who is told when it ends.
+    """
     last = ""
     async for view in service.changes(owner, here):
+        if share is not None and key and share.key != key:
+            yield "event: ended\ndata: {}\n\n"
+            return
         if view is None:
             yield ": quiet\n\n"
             continue

@@ -30,6 +30,10 @@ WELCOME = "/welcome/"
 """The path at which a guest hands in the key."""
 LOOK_SECONDS = 20.0
 """How often the clock is looked at: while a computer sleeps no seconds are counted."""
+NEARLY = 120.0
+"""Seconds before its end in which a link that breaks off has ended: the service ends the longest ones itself."""
+FAREWELL_SECONDS = 0.3
+"""For which the tunnel still stands, so that guests hear that the link has ended."""
 _BUG = Fault(
     "bug", "Something went wrong inside Easel.", "Try again. The log has the details.", "retry", "Try again", 500
 )
@@ -37,22 +41,34 @@ _BUG = Fault(
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """A link that stands: its tunnel, the key that lets guests in, and its end in seconds of the epoch."""
+    """A link that stands: its tunnel, the key that lets guests in, its end in seconds of the epoch, and on the clock
+    that nobody sets.
+    """
 
     tunnel: Tunnel
     key: str
     ends: float
+    ends_monotonic: float
+
+    @property
+    def seconds_left(self) -> float:
+        return min(self.ends - time.time(), self.ends_monotonic - time.monotonic())
 
 
 class Share:
-    """`folder` keeps what the tunnel needs, `port` is where guests' requests arrive at this computer, `changed` is
-    called whenever `view` says something else. With `offline` there is never a link.
+    """`folder` keeps what the tunnel needs, `door` is where guests' requests arrive at this computer (host and port),
+    `changed` is called whenever `view` says something else. With `offline` there is never a link.
     """
 
     def __init__(
-        self, preset: TunnelPreset, folder: Path, port: int, changed: Callable[[], None], offline: bool = False
+        self,
+        preset: TunnelPreset,
+        folder: Path,
+        door: tuple[str, int],
+        changed: Callable[[], None],
+        offline: bool = False,
     ) -> None:
-        self.port = port
+        self.door = door
         self._preset, self._folder, self._changed, self._offline = preset, folder, changed, offline
         self._task: asyncio.Task[None] | None = None
         self._link: _Link | None = None
@@ -79,7 +95,8 @@ class Share:
     def view(self) -> dict[str, Any]:
         """What the person at this computer sees of it: plain JSON data."""
         link = self._link
-        state = "open" if link else "opening" if self._task else "failed" if self._fault else "closed"
+        opening = self._task is not None and not self._task.cancelling()
+        state = "open" if link else "opening" if opening else "failed" if self._fault else "closed"
         return {
             "state": state,
             "words": self._words if state == "opening" else "",
@@ -89,6 +106,7 @@ class Share:
             "usual": USUAL_HOURS,
             "address": self.address,
             "ends": link.ends if link else 0,
+            "lost": link.tunnel.lost if link else False,
             "guests": len(self._guests),
         }
 
@@ -120,12 +138,14 @@ class Share:
         """
         if hours not in HOURS:
             raise InvalidRequest(f"A link lasts {', '.join(map(str, HOURS[:-1]))} or {HOURS[-1]} hours.")
-        if self._task is None:
+        task = self._task
+        if task is None or task.cancelling():  # one that is ending has to end first
             self._fault = None
             self._decided.clear()
-            self._say("Getting ready…")
-            self._task = asyncio.create_task(self._last(hours))
-        return self._task
+            self._words = "Getting ready…"
+            task = self._task = asyncio.create_task(self._last(hours, task))
+            self._changed()
+        return task
 
     async def open_and_tell(self, tell: Callable[[str], None]) -> None:
         """Makes a link and says in words for a terminal where it is, or why there is none."""
@@ -138,17 +158,22 @@ class Share:
             tell(f"Easel: {self._fault.message} {self._fault.hint}")
 
     async def close(self) -> None:
-        """Ends the link, or its making, and returns when nobody can come in any more. Its key is never good again."""
-        self._link, self._fault = None, None  # at once: the door looks at the key
-        if task := self._task:
-            task.cancel()
-            await asyncio.wait([task])
+        """Ends the link, or its making, and returns when the tunnel is gone. The key is no good from now on."""
+        self._link, self._fault = None, None
         self._changed()
+        if task := self._task:
+            if not task.cancelling():  # twice would interrupt its clearing up
+                task.cancel()
+            await asyncio.wait([task])
+            if self._task is task:  # it had not even begun
+                self._settle(None)
 
-    async def _last(self, hours: int) -> None:
+    async def _last(self, hours: int, before: asyncio.Task[None] | None) -> None:
         """A link from its making to its end. A bug is told on the page, and goes on to the log."""
         fault: Fault | None = _BUG
         try:
+            if before is not None:
+                await asyncio.wait([before])
             await self._make_and_keep(hours)
             fault = None
         except UserError as error:
@@ -157,9 +182,13 @@ class Share:
             fault = None
             raise
         finally:
-            self._task, self._link, self._fault = None, None, fault
-            self._decided.set()
-            self._changed()
+            if self._task is asyncio.current_task():
+                self._settle(fault)
+
+    def _settle(self, fault: Fault | None) -> None:
+        self._task, self._link, self._fault = None, None, fault
+        self._decided.set()
+        self._changed()
 
     async def _make_and_keep(self, hours: int) -> None:
         if self._offline:
@@ -169,15 +198,26 @@ class Share:
         program = await get_client(self._preset, self._folder, self._say_arriving)
         self._say(f"Asking {self._preset.title} for an address…")
         server = await get_server(self._preset, self._folder)
-        async with open_tunnel(program, server, self.port, self._changed) as tunnel:
-            link = self._link = _Link(tunnel, secrets.token_urlsafe(16), time.time() + 3600 * hours)
+        async with open_tunnel(program, server, self.door[1], self._changed) as tunnel:
+            seconds = 3600.0 * hours
+            link = _Link(tunnel, secrets.token_urlsafe(16), time.time() + seconds, time.monotonic() + seconds)
+            self._link = link
             self._decided.set()
             self._changed()
-            ended = asyncio.create_task(tunnel.ended())
-            while time.time() < link.ends:
-                await asyncio.wait([ended], timeout=min(LOOK_SECONDS, max(0.0, link.ends - time.time())))
-                if ended.done():
-                    raise NoLink("The link broke off.", "Make a new one and pass it on.", "retry", "Make a new link")
+            try:
+                await self._keep(link)
+            finally:
+                self._link = None
+                self._changed()
+                await asyncio.sleep(FAREWELL_SECONDS)
+
+    async def _keep(self, link: _Link) -> None:
+        """Until it ends. Raises NoLink when it breaks off."""
+        ended = asyncio.create_task(link.tunnel.ended())
+        while (left := link.seconds_left) > 0 and not ended.done():
+            await asyncio.wait([ended], timeout=min(LOOK_SECONDS, left))
+        if ended.done() and left > NEARLY:
+            raise NoLink("The link broke off.", "Make a new one and pass it on.", "retry", "Make a new link")
 
     def _say_arriving(self, headway: Headway) -> None:
         if not headway.checking:

@@ -16,17 +16,19 @@ PATIENCE = 3.0  # seconds
 
 
 def main(command: list[str]) -> int:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is for Easel, which then closes our input
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
 
     def end_with_input() -> None:
-        while os.read(0, 4096):  # not through sys.stdin, whose lock would be held when this process ends
-            pass
-        process.terminate()
         try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
+            while os.read(0, 4096):  # not through sys.stdin, whose lock would be held when this process ends
+                pass
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
     threading.Thread(target=end_with_input, daemon=True).start()
     return process.wait()

@@ -77,7 +77,7 @@ async def fetch(wanted: Wanted, folder: Path, report: Report, patience: Patience
     """
     patience = patience or Patience()
     target = folder / wanted.file
-    with _disk_in_words(wanted, folder):
+    with disk_in_words(wanted, folder):
         if _lies_there(target):
             await _check_own_file(wanted, target, report)
             return target
@@ -113,17 +113,17 @@ async def _all_of_it(wanted: Wanted, folder: Path, report: Report, patience: Pat
 
 
 async def ask(service: str, address: str, patience: Patience | None = None) -> Any:
-    """What an address of this service answers, as JSON. Raises as `fetch` does."""
+    """What an address of this service answers, as JSON. Raises as `fetch` does on the way there."""
     patience = patience or Patience()
     source = Answer(f"the answer of {service}", address)
-    async with _client(httpx.Timeout(patience.silence, connect=patience.connect)) as client:
-        with _network_in_words(source):
-            answer = await client.get(address)
-    if answer.status_code >= 400:
-        raise _refused(answer.status_code, source)
     try:
+        async with _client(httpx.Timeout(patience.silence, connect=patience.connect)) as client:
+            with _network_in_words(source):
+                answer = await client.get(address)
+        if answer.status_code >= 400:
+            raise _troubled(answer.status_code, source)
         return answer.json()
-    except ValueError as error:  # a hotspot's log-in page, say
+    except (ValueError, RecursionError, httpx.DecodingError) as error:  # a hotspot's log-in page, say
         raise _wrong(source) from error
 
 
@@ -309,9 +309,7 @@ def _network_in_words(source: Source) -> Iterator[None]:
     try:
         yield
     except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
-        raise Stalled(
-            f"{host} has stopped sending.", "What has arrived is kept. Try again in a while.", *_AGAIN
-        ) from error
+        raise Stalled(f"{host} has stopped sending.", f"{_kept(source)}Try again in a while.", *_AGAIN) from error
     except (httpx.TransportError, httpx.InvalidURL) as error:
         if _is_mistrust(error):
             raise NotTrusted(
@@ -325,7 +323,8 @@ def _network_in_words(source: Source) -> Iterator[None]:
 
 
 @contextmanager
-def _disk_in_words(wanted: Wanted, folder: Path) -> Iterator[None]:
+def disk_in_words(wanted: Source, folder: Path) -> Iterator[None]:
+    """Troubles of the disk while something that was fetched is written into `folder`."""
     try:
         yield
     except OSError as error:
@@ -336,7 +335,9 @@ def _disk_in_words(wanted: Wanted, folder: Path) -> Iterator[None]:
                 *_AGAIN,
             ) from error
         raise FolderUnusable(
-            f"{wanted.title} cannot be written ({error.strerror}).", f"Look at the {folder.name} folder.", *_AGAIN
+            f"{_first_word(wanted)} cannot be written ({error.strerror}).",
+            f"Look at the {folder.name} folder.",
+            *_AGAIN,
         ) from error
 
 
@@ -346,14 +347,22 @@ def _refused(status: int, source: Source) -> UserError:
         case 401 | 403:
             return Gated(f"{host} gives {source.title} only to people with an account there.", "Choose another one.")
         case 404 | 410:
-            return Gone(f"{source.title} is not at {host} any more.", "A newer Easel may know where it went.")
+            return Gone(f"{_first_word(source)} is not at {host} any more.", "A newer Easel may know where it went.")
         case 429:
             return HubBusy(f"Too many people are loading from {host} just now.", "Wait some minutes.", *_AGAIN)
-    return HubBusy(f"{host} has trouble of its own ({status}).", "Try again in a while.", *_AGAIN)
+    return _troubled(status, source)
+
+
+def _troubled(status: int, source: Source) -> HubBusy:
+    return HubBusy(f"{_host(source)} has trouble of its own ({status}).", "Try again in a while.", *_AGAIN)
 
 
 def _broken(source: Source) -> Offline:
-    return Offline(f"The line to {_host(source)} broke.", "What has arrived is kept. Try again.", *_AGAIN)
+    return Offline(f"The line to {_host(source)} broke.", f"{_kept(source)}Try again.", *_AGAIN)
+
+
+def _kept(source: Source) -> str:
+    return "" if isinstance(source, Answer) else "What has arrived is kept. "
 
 
 def _wrong(source: Source) -> WrongContent:
@@ -372,6 +381,11 @@ def _is_mistrust(error: BaseException) -> bool:
             return not isinstance(seen, ssl.SSLEOFError | ssl.SSLZeroReturnError)
         seen = seen.__cause__ or seen.__context__
     return False
+
+
+def _first_word(source: Source) -> str:
+    """The title as a sentence begins with it."""
+    return source.title[:1].upper() + source.title[1:]
 
 
 def _host(source: Source) -> str:

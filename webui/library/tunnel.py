@@ -11,7 +11,7 @@ from typing import Any
 from webui.core.errors import FolderUnusable, NoLink
 from webui.core.files import remove_quietly, write_atomically
 from webui.core.tunnel_preset import TunnelPreset
-from webui.library.download import Report, ask, fetch
+from webui.library.download import Answer, Report, ask, disk_in_words, fetch
 
 CERTIFICATE = "certificate.pem"
 
@@ -20,6 +20,7 @@ CERTIFICATE = "certificate.pem"
 class TunnelServer:
     """Where a tunnel leads to. `certificate` is the file of the authority that the server proves itself by."""
 
+    service: str
     host: str
     port: int
     certificate: Path
@@ -44,7 +45,8 @@ async def get_client(preset: TunnelPreset, folder: Path, report: Report) -> Path
     except FolderUnusable:
         remove_quietly(folder / client.file)  # whatever became of it: it came from there and can come again
         program = await fetch(client, folder, report)
-    program.chmod(0o700)
+    with disk_in_words(client, folder):
+        program.chmod(0o700)
     return program
 
 
@@ -63,8 +65,9 @@ async def get_server(preset: TunnelPreset, folder: Path) -> TunnelServer:
             f"{preset.title} answered in a way that this Easel does not know.", "A newer Easel may know it."
         ) from error
     file = folder / CERTIFICATE
-    write_atomically(file, certificate.encode())
-    return TunnelServer(host, port, file)
+    with disk_in_words(Answer(f"the certificate of {preset.title}", preset.servers), folder):
+        write_atomically(file, certificate.encode())
+    return TunnelServer(preset.title, host, port, file)
 
 
 def _read(answer: Any) -> tuple[str, int, str]:

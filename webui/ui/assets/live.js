@@ -9,8 +9,9 @@
   function line(up) { if (live.up !== up) { live.up = up; emit('line', up); } }
   function open() {
     clearTimeout(timer);
-    if (source || document.hidden) return;
+    if (source || document.hidden || live.over) return;
     source = new EventSource('/live');
+    source.addEventListener('ended', () => { live.over = true; close(); line(false); Easel.toast('This link has ended. Ask for a new one.', null, 3600); });
     source.onopen = () => { wait = 500; clearTimeout(quiet); line(true); };
     source.onmessage = (event) => {
       let state; try { state = JSON.parse(event.data); } catch { return; }
@@ -28,6 +29,7 @@
 
   const live = {
     up: true,
+    over: false, /* a guest's link has ended: there is nothing to come back to */
     now: () => (hope ? { ...last, ...hope } : last),
     busy: () => BUSY.includes(live.now().state) || (last.waiting || []).length > 0,
     wake,
@@ -56,7 +58,7 @@
     const paint = () => {
       const now = live.now(), worker = now.worker || {};
       const drawing = ['loading', 'running'].includes(now.state) || worker.state === 'busy';
-      const text = !live.up ? 'Reconnecting…' : worker.state === 'dead' ? 'Restarting…' : drawing ? (now.state === 'loading' ? 'Loading the model…' : 'Drawing') :
+      const text = live.over ? 'This link has ended' : !live.up ? 'Reconnecting…' : worker.state === 'dead' ? 'Restarting…' : drawing ? (now.state === 'loading' ? 'Loading the model…' : 'Drawing') :
         worker.state === 'ready' ? 'Ready' + (worker.model ? ' · ' + worker.model : '') : 'Getting ready…';
       if (words.textContent !== text) words.textContent = text;
       pill.title = [text, worker.device].filter(Boolean).join(' · ');

@@ -5,6 +5,8 @@
   let sheet = null;
 
   const send = (path, body) => post(path, body).catch(trouble);
+  /** The second half of a double click, or of a key held down, would hit the button that came in place of the first. */
+  const once = (act) => (event) => { if (event.detail < 2) act(); };
   const others = (n) => (n === 0 ? 'Nobody else is here.' : n === 1 ? 'One person is here.' : `${n} people are here.`);
 
   /** "until 23:40", "until Friday, 23:40" */
@@ -13,31 +15,35 @@
     return 'until ' + end.toLocaleString([], { ...(today ? {} : { weekday: 'long' }), hour: '2-digit', minute: '2-digit' });
   }
 
+  function hoursOf(now) {
+    const chosen = Easel.memory.read('share.hours', now.usual);
+    return now.hours.includes(chosen) ? chosen : now.usual;
+  }
+
   const FACES = {
     closed(now) {
-      let hours = Easel.memory.read('share.hours', now.usual);
-      if (!now.hours.includes(hours)) hours = now.usual;
+      let hours = hoursOf(now);
       const row = h('div.choice', { role: 'radiogroup', 'aria-labelledby': 'share-hours' });
       const mark = () => row.querySelectorAll('button').forEach((b) => { const sure = +b.dataset.hours === hours; b.setAttribute('aria-checked', sure); b.tabIndex = sure ? 0 : -1; });
       row.append(...now.hours.map((n) => h('button', { role: 'radio', 'data-hours': n, onclick: () => { hours = n; Easel.memory.write('share.hours', n); mark(); } }, HOURS[n] || `${n} hours`)));
       Easel.roving(row, 'button', (b) => b.click()); mark();
       return [h('p', {}, 'A link opens this Easel on any phone or computer. Your guests draw on this computer, each with a gallery of their own. They see neither your pictures nor your settings.'),
         h('div', {}, h('p.cap', { id: 'share-hours' }, 'The link works for'), row),
-        h('footer', {}, h('button.btn.main', { onclick: (event) => { if (event.detail < 2) send('/share/open', { hours }); } }, icon('share', 18), 'Make a link')),
-        h('p.quiet', {}, `It leads through ${now.service}. Whoever has the whole link can come in, nobody else.`)];
+        h('footer', {}, h('button.btn.main', { onclick: once(() => send('/share/open', { hours })) }, icon('share', 18), 'Make a link')),
+        h('p.quiet', {}, `Whoever has the whole link can come in. It leads through ${now.service}, a service that could read along.`)];
     },
     opening: () => [h('p.shareword', { role: 'status' }, h('i.turner', { 'aria-hidden': 'true' }), h('span.words')),
-      h('footer', {}, h('button.btn', { onclick: () => send('/share/close') }, 'Cancel'))],
+      h('footer', {}, h('button.btn', { onclick: once(() => send('/share/close')) }, 'Cancel'))],
     open(now) {
       const link = h('input.find', { type: 'text', value: now.address, readonly: true, 'aria-label': 'Link', onfocus: (event) => event.target.select() });
       return [h('div.sharelink', {}, h('img.qr', { src: '/share/qr?' + Date.now(), alt: 'QR code of the link' }),
         h('div', {}, h('p', {}, 'Send this link, or point the camera of a phone at the code.'), link,
           h('button.btn.main', { onclick: () => copy(now.address, 'Link copied') }, icon('copy', 18), 'Copy the link'))),
-        h('footer', {}, h('p.quiet.who', { role: 'status' }), h('button.btn.danger', { onclick: (event) => { if (event.detail < 2) send('/share/close'); } }, 'Stop sharing'))];
+        h('footer', {}, h('p.quiet.who', { role: 'status' }), h('button.btn.danger', { onclick: once(() => send('/share/close')) }, 'Stop sharing'))];
     },
     failed: (now) => [h('p.problem', { role: 'alert' }, icon('info', 20), h('span', {}, now.fault.message, ' ', now.fault.hint)),
-      h('footer', {}, h('button.btn.main', { onclick: (event) => { if (event.detail < 2) send('/share/open', { hours: Easel.memory.read('share.hours', now.usual) }); } }, now.fault.fix_label || 'Try again'),
-        h('button.btn', { onclick: () => { send('/share/close'); sheet?.close(); } }, 'Not now'))],
+      h('footer', {}, now.fault.fix === 'retry' && h('button.btn.main', { onclick: once(() => send('/share/open', { hours: hoursOf(now) })) }, now.fault.fix_label),
+        h('button.btn', { onclick: once(() => { send('/share/close'); sheet?.close(); }) }, now.fault.fix === 'retry' ? 'Not now' : 'Close'))],
   };
 
   /** Draws the sheet anew when its state or its link is another one, else only the words that change. */
@@ -50,7 +56,7 @@
       body.replaceChildren(...FACES[now.state](now));
       if (held) (body.querySelector('.btn.main') || body.querySelector('.btn')).focus();
     }
-    const said = { opening: ['.words', now.words], open: ['.who', `The link works ${until(now.ends)}. ${others(now.guests)}`] }[now.state];
+    const said = { opening: ['.words', now.words], open: ['.who', now.lost ? 'The line is lost. Waiting until it is back…' : `The link works ${until(now.ends)}. ${others(now.guests)}`] }[now.state];
     const place = said && body.querySelector(said[0]);
     if (place && place.textContent !== said[1]) place.textContent = said[1];
   }
@@ -58,8 +64,9 @@
   function open() {
     sheet = Easel.dialog('sheet', 'Share Easel');
     sheet.addEventListener('close', () => { sheet = null; });
-    sheet.append(h('header', {}, h('h2', {}, 'Share Easel'), iconButton('close', 'Close', () => sheet.close())), h('div.share'));
+    sheet.append(h('header', {}, h('h2', {}, 'Share Easel'), iconButton('close', 'Close', () => sheet.close())), h('div.share', { onkeydown: (event) => { if (event.repeat && event.key === 'Enter') event.preventDefault(); } }));
     paint(Easel.live.now().share);
+    (sheet.querySelector('.share .btn.main') || sheet.querySelector('.share .btn'))?.focus();
   }
 
   /** The button; hidden from guests, who are told nothing of the link. */
@@ -72,13 +79,15 @@
       if (!now) return;
       node.dataset.state = now.state;
       node.title = now.state === 'open' ? `Shared ${until(now.ends)}. ${others(now.guests)}` : 'Share Easel with a link';
-      if (state === 'opening' && now.state === 'open') announce('The link is ready.');
-      if (state === 'open' && now.state === 'closed' && !sheet) Easel.toast('The link has ended.');
-      if (state === 'open' && now.state === 'failed' && !sheet) Easel.toast(now.fault.message, { label: 'Look', act: open }, 10, 'alert');
+      const was = state;
       state = now.state;
+      if (was === 'opening' && state === 'open' && sheet) announce('The link is ready.');
+      if (was === 'opening' && state === 'open' && !sheet) Easel.toast('The link is ready.', { label: 'Show it', act: open }, 10);
+      if (was === 'open' && state === 'closed' && !sheet) Easel.toast('The link has ended.');
+      if (['open', 'opening'].includes(was) && state === 'failed' && !sheet) Easel.toast(now.fault.message, { label: 'Look', act: open }, 10, 'alert');
       paint(now);
     };
-    on('live', draw);
+    on('live', draw); draw();
     return node;
   }
   Easel.shareButton = button;
