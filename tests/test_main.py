@@ -101,6 +101,16 @@ def test_a_second_easel_keeps_off_and_ctrl_c_ends_the_first_quietly(tmp_path: Pa
     assert (first.returncode, complained) == (0, "")
 
 
+def test_what_a_system_says_to_services_ends_it_in_order(tmp_path: Path) -> None:
+    easel = start(tmp_path)
+    assert easel.stdout is not None and "Easel is at" in easel.stdout.readline()
+    time.sleep(0.5)
+    easel.terminate()
+    _, complained = easel.communicate(timeout=60)
+    assert (easel.returncode, complained) == (0, "")
+    assert not (tmp_path / "easel.db-wal").exists(), "the database was closed"
+
+
 def test_a_killed_easel_leaves_its_folder_to_the_next(tmp_path: Path) -> None:
     first = start(tmp_path)
     assert first.stdout is not None and "Easel is at" in first.stdout.readline()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -35,6 +36,7 @@ def main(argv: Sequence[str]) -> int:
         settings = load_settings(argv, os.environ, HOME)
         logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log signed addresses
+        signal.signal(signal.SIGTERM, _end)
         with only_one(settings.data):
             run(settings)
     except UserError as error:
@@ -43,6 +45,11 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:  # Ctrl+C, which uvicorn raises once more after it has closed
         return 0
     return 0
+
+
+def _end(*_: object) -> None:
+    """What a system says to services is heard like Ctrl+C: everything is closed in order."""
+    raise KeyboardInterrupt
 
 
 def run(settings: Settings) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.studio import finished, make_service, quick, wait_for
 from webui.core.errors import InvalidRequest, ModelMissing, NotFound, QueueFull
-from webui.core.types import GenerationRequest
+from webui.core.types import Fault, GenerationRequest
 from webui.jobs.service import OWNER_LIMIT, Service
 from webui.jobs.views import in_words
 
@@ -42,6 +42,20 @@ def test_a_browser_that_asks_late_still_gets_the_last_preview(service: Service):
     assert service.preview(ANN, job).startswith(b"\xff\xd8")
     assert service.preview(BOB, job) is None
     assert service.live(ANN)["preview"] == ""
+
+
+@pytest.mark.parametrize(("fix", "side"), [("retry", 64), ("size:72x72", 72)])
+def test_trying_again_goes_on_where_a_batch_failed(service: Service, fix: str, side: int):
+    job = service.submit(ANN, quick(count=4, seed=100, width=64, height=64))
+    finished(service, job)
+    places = service.store.job_pictures(job)[2:]
+    with service.store._transaction() as db:  # as if the third had failed
+        db.executemany("DELETE FROM pictures WHERE id = ?", [(picture.id,) for picture in places])
+    service.store.set_job(job, "error", Fault("worker_died", "It stopped.", fix=fix))
+    rest = finished(service, service.fix(ANN, job))
+    assert (rest.state, rest.count) == ("done", 2)
+    drawn = service.store.job_pictures(rest.id)
+    assert [(p.recipe.seed, p.width) for p in drawn] == [(102, side), (103, side)]
 
 
 def test_a_job_taken_back_before_its_turn_leaves_the_stage_alone(service: Service):

@@ -156,15 +156,19 @@ class Dispatcher:
             self._end(running, saved, "done", None)
 
     def _end(self, running: Running, saved: list[Future[None]], state: JobState, fault: Fault | None) -> None:
-        """Writes how a job ended, once all its pictures are kept. At closing time only a whole job has ended."""
+        """Writes how a job ended, once all its pictures are kept. At closing time only a job that is whole, or that
+        somebody stopped, has ended.
+        """
         for future in saved:
             future.exception()
-        while not (self._closing and state != "done"):
+        while not self._closing or state == "done" or running.stop_asked:
             try:
                 self._store.set_job(running.job.id, state, fault, running.notes)
                 return
             except (UserError, sqlite3.Error):
                 log.exception("How a job ended could not be written")
+                if self._closing:  # the next start sees its pictures
+                    return
                 self._sleep(5.0)
 
     def _draw(self, running: Running, index: int) -> GeneratedImage:

@@ -194,13 +194,18 @@ class Service:
         match verb:
             case "refresh" | "retry":
                 self.catalog.refresh()
-                return self._again(job, job.recipe, here)
+                return self._go_on(job, job.recipe, here)
             case "size":
                 width, height = map(int, argument.split("x"))
-                return self._again(job, replace(job.recipe, width=width, height=height), here)
+                return self._go_on(job, replace(job.recipe, width=width, height=height), here)
             case "model":
                 return self._with_another_model(job, self.catalog.model(argument), here)
         raise InvalidRequest("There is nothing to mend here.")
+
+    def _go_on(self, job: Job, recipe: Recipe, here: bool) -> str:
+        """The job again, without the pictures that it had drawn before it failed."""
+        drawn = len(self.store.drawn_places(job.id)) % job.count
+        return self._again(replace(job, count=job.count - drawn), recipe.picture(drawn), here)
 
     def _with_another_model(self, job: Job, card: ModelCard, here: bool) -> str:
         """The job drawn by that model, in the same shape; what suits it in all else is its own to say."""

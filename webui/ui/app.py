@@ -83,7 +83,8 @@ def _head() -> str:
     styles = "\n".join((ASSETS / name).read_text("utf-8") for name in STYLES) + f":root{{--mark:url('{icon}')}}"
     scripts = "".join(f"<script>{(ASSETS / name).read_text('utf-8')}</script>" for name in SCRIPTS)
     return (
-        '<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, '
+        'interactive-widget=resizes-content">'  # else the keyboard of a phone lies on the prompt
         '<meta name="color-scheme" content="light dark">'
         f'<link rel="icon" type="image/svg+xml" href="{icon}">'
         f"<style>{styles}</style>{scripts}"

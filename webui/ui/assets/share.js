@@ -30,7 +30,7 @@
       return [h('p', {}, 'A link opens this Easel on any phone or computer. Your guests draw on this computer, each with a gallery of their own. They see neither your pictures nor your settings.'),
         h('div', {}, h('p.cap', { id: 'share-hours' }, 'The link works for'), row),
         h('footer', {}, h('button.btn.main', { onclick: once(() => send('/share/open', { hours })) }, icon('share', 18), 'Make a link')),
-        h('p.quiet', {}, `Whoever has the whole link can come in. It leads through ${now.service}, a service that could read along.`)];
+        h('p.quiet', {}, `Whoever has the whole link can come in. It leads through ${now.service}, which could read along.`)];
     },
     opening: () => [h('p.shareword', { role: 'status' }, h('i.turner', { 'aria-hidden': 'true' }), h('span.words')),
       h('footer', {}, h('button.btn', { onclick: once(() => send('/share/close')) }, 'Cancel'))],
