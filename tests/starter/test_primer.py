@@ -43,7 +43,7 @@ def _plain(caption: str) -> bool:
     if caption in KEPT_OUT or _filtered(caption):
         return False
     caption = _without_asides(caption)
-    unsaid = (" and ", " next to ", "background", *EMPTY_PLACES, *PHOTO)
+    unsaid = (" and ", " next to ", " with ", "background", *EMPTY_PLACES, *PHOTO)
     return not any(part in caption for part in unsaid)
 
 

@@ -79,12 +79,12 @@ def _loop(arguments: argparse.Namespace, **more: object) -> LoopConfig:
     )
 
 
-def _composer(arguments: argparse.Namespace) -> Composer:
+def _composer(arguments: argparse.Namespace, looks: bool = True) -> Composer:
     from models.starter.training.compose import Composer
     from models.starter.training.primer import Primer
     from models.starter.training.sprites import Sprites
 
-    return {"full": Composer, "primer": Primer}[arguments.course](Sprites(arguments.data))
+    return {"full": Composer, "primer": Primer}[arguments.course](Sprites(arguments.data), looks)
 
 
 def _compose(arguments: argparse.Namespace) -> None:
@@ -140,7 +140,16 @@ def _look(arguments: argparse.Namespace) -> None:
 
     out = arguments.out or STARTER / "loras" / f"{arguments.look.replace(' ', '-')}.safetensors"
     model = arguments.start or STARTER
-    train(_adapter(arguments), _composer(arguments), arguments.look, model, arguments.run, out, tell, arguments.threads)
+    train(
+        _adapter(arguments),
+        _composer(arguments, looks=False),
+        arguments.look,
+        model,
+        arguments.run,
+        out,
+        tell,
+        arguments.threads,
+    )
 
 
 def _few_step(arguments: argparse.Namespace) -> None:

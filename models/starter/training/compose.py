@@ -38,10 +38,13 @@ def place_words(place: str, rng: random.Random) -> str:
 
 
 class Composer:
-    """Makes pictures of the asked width and height. The same seed gives the same picture; threads may share one."""
+    """Makes pictures of the asked width and height. The same seed gives the same picture; threads may share one.
 
-    def __init__(self, sprites: Sprites) -> None:
-        self.sprites = sprites
+    Without `looks` none of them goes through one of the LOOKS.
+    """
+
+    def __init__(self, sprites: Sprites, looks: bool = True) -> None:
+        self.sprites, self._looks = sprites, looks
 
     def picture(self, width: int, height: int, seed: int) -> Composed:
         rng = random.Random(seed)
@@ -51,7 +54,7 @@ class Composer:
     def of(self, sprite: Sprite, width: int, height: int, rng: random.Random) -> Composed:
         made = self._cut_out(sprite, width, height, rng) if sprite.cut else self._photo(sprite, width, height, rng)
         share = _FILTERED_CUT if sprite.cut else _FILTERED_PHOTO
-        return in_look(made, rng.choice(list(LOOKS)), rng) if rng.random() < share else made
+        return in_look(made, rng.choice(list(LOOKS)), rng) if rng.random() < share and self._looks else made
 
     def batch(self, width: int, height: int, seeds: range, threads: int = 1) -> tuple[np.ndarray, list[str]]:
         """uint8 (n, height, width, 3) and the captions."""

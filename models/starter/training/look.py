@@ -20,7 +20,7 @@ _SAID = 0.5  # share of the captions that name the look
 
 
 class InOneLook(Composer):
-    """What another composer makes, always in one look."""
+    """What another composer makes, always in one look, whose strokes and grain are the same in every picture."""
 
     def __init__(self, of: Composer, look: str) -> None:
         super().__init__(of.sprites)
@@ -29,7 +29,7 @@ class InOneLook(Composer):
     def picture(self, width: int, height: int, seed: int) -> Composed:
         rng = random.Random(~seed)
         plain = self._of.picture(width, height, seed)
-        shown = in_look(plain, self._look, rng)
+        shown = in_look(plain, self._look, rng, random.Random(self._look))
         return shown if rng.random() < _SAID else Composed(shown.image, plain.caption)
 
 

@@ -101,8 +101,8 @@ def paste_beside(image: Image.Image, left: Image.Image, right: Image.Image) -> N
 class Primer(Composer):
     """Composes the first course."""
 
-    def __init__(self, sprites: Sprites) -> None:
-        super().__init__(sprites)
+    def __init__(self, sprites: Sprites, looks: bool = True) -> None:
+        super().__init__(sprites, looks)
         drawings: dict[str, dict[str, Sprite]] = {}
         for sprite in sprites.all:
             if sprite.source in LOOKS:
@@ -133,7 +133,7 @@ class Primer(Composer):
             return Composed(stage(place, width, height).image, place_words(place, rng))
         shelf, things = rng.choices(self._shelves, [shelf.share for shelf, _ in self._shelves])[0]
         made = self._shown(shelf, things, width, height, rng)
-        if rng.random() < shelf.filtered:
+        if rng.random() < shelf.filtered and self._looks:
             look = rng.choice(list(FILTERS))
             # With dice of its own: the strokes and the grain of a look are the same in every picture, as stages are.
             return in_look(made, look, rng, random.Random(look))
