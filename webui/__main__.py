@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _end(*_: object) -> None:
-    """What a system says to services is heard like Ctrl+C: everything is closed in order."""
+    """SIGTERM, which service managers send, ends Easel in order, as Ctrl+C does."""
     raise KeyboardInterrupt
 
 

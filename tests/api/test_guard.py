@@ -104,16 +104,22 @@ def test_each_wrong_password_costs_more_and_others_wait_for_nobody():
     now = 0.0
     guesses = Guesses(lambda: now)
     waits = []
-    for _ in range(FREE_GUESSES + 12):
-        guesses.wrong("192.0.2.1")
+    for number in range(FREE_GUESSES + 12):
+        guesses.wrong("192.0.2.1", f"word {number}")
         waits.append(guesses.wait("192.0.2.1"))
         now += waits[-1]
         assert guesses.wait("192.0.2.1") == 0
     assert waits[: FREE_GUESSES - 1] == [0] * (FREE_GUESSES - 1)
     assert waits[FREE_GUESSES - 1 :][:3] == [30, 60, 120] and waits[-1] == 3600
     assert guesses.wait("192.0.2.2") == 0
+    for _ in range(FREE_GUESSES + 1):
+        guesses.wrong("192.0.2.3", "what its browser remembers")
+    assert guesses.wait("192.0.2.3") == 0, "a page that was left open guesses nothing"
+    for k in range(FREE_GUESSES):
+        guesses.wrong(f"2001:db8::{k}", f"word {k}")
+    assert guesses.wait("2001:db8::ffff") > 0 and guesses.wait("2001:db8:0:1::1") == 0
     for k in range(ADDRESSES + 5):
-        guesses.wrong(f"10.{k}")
+        guesses.wrong(f"10.{k}", "word")
     assert len(guesses._wrong) == ADDRESSES
 
 

@@ -123,7 +123,7 @@ def test_what_comes_of_it_is_told_when_the_sheet_is_closed(ann: Visitor, tunnels
     tunnels.refuses = "no"
     sheet(ann).get_by_role("button", name="Make a link").click()
     ann.page.keyboard.press("Escape")
-    expect(ann.page.get_by_role("alert")).to_contain_text("gives no address now")
+    expect(ann.page.get_by_role("alert")).to_contain_text("not giving out addresses")
 
 
 def test_whoever_has_half_a_link_stays_outside(ann: Visitor, chromium: Browser) -> None:
@@ -131,9 +131,9 @@ def test_whoever_has_half_a_link_stays_outside(ann: Visitor, chromium: Browser) 
     with chromium.new_context() as context:
         stranger = context.new_page()
         stranger.goto(address.partition("welcome")[0])
-        expect(stranger.get_by_role("heading", name="This Easel is for guests")).to_be_visible()
+        expect(stranger.get_by_role("heading", name="This Easel is by invitation")).to_be_visible()
         stranger.goto(address[:-2])
-        expect(stranger.get_by_role("heading")).to_contain_text("not whole")
+        expect(stranger.get_by_role("heading")).to_contain_text("incomplete")
     ann.page.keyboard.press("Escape")
     expect(sheet(ann)).to_have_count(0)
     assert "Nobody else is here" in (ann.button("Share").get_attribute("title") or "")
@@ -151,7 +151,7 @@ def test_cancel_and_a_failure_that_can_be_tried_again(ann: Visitor, tunnels: Tun
     tunnels.refuses = "no"
     tunnels.gate.set()
     sheet(ann).get_by_role("button", name="Make a link").click()
-    expect(sheet(ann).get_by_role("alert")).to_contain_text("tunnel.test gives no address now")
+    expect(sheet(ann).get_by_role("alert")).to_contain_text("tunnel.test is not giving out addresses")
     tunnels.refuses = ""
     sheet(ann).get_by_role("button", name="Try again").click()
     expect(sheet(ann).get_by_role("textbox", name="Link")).to_be_visible()

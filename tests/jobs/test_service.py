@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +38,44 @@ def test_a_stopped_job_shows_how_far_it_had_come(service: Service):
     assert service.preview(BOB, job) is None
 
 
+def test_a_signal_for_all_processes_does_not_end_the_worker(service: Service):
+    """A service manager and a terminal send theirs to the whole group: the job goes on at the next start, unharmed."""
+    job = service.submit(ANN, quick(**LONG))
+    wait_for(lambda: service.live(ANN)["preview"])
+    link = service._dispatchers[0].link
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(link._child.process.pid, number)
+    step = service.live(ANN)["step"]
+    wait_for(lambda: service.live(ANN)["step"] > step + 2)
+    assert service.store.job(job).deaths == 0
+    service.stop(ANN, job)
+    finished(service, job)
+
+
+def test_a_stop_just_before_closing_is_kept(tmp_path: Path):
+    service = make_service(tmp_path)
+    service.start()
+    job = service.submit(ANN, quick(**LONG))
+    wait_for(lambda: service.live(ANN)["preview"])
+    service.stop(ANN, job)
+    service.close()
+    again = make_service(tmp_path)
+    assert again.store.job(job).state == "stopped"
+    again.store.close()
+
+
+def test_what_is_written_is_seen_at_once_by_who_watches_the_queue(tmp_path: Path):
+    service = make_service(tmp_path)  # not started: jobs wait
+    first, second = (service.submit(ANN, quick(f"picture {k}")) for k in range(2))
+    assert [job.id for job in service.store.unfinished_jobs()] == [first, second]
+    assert service.live(BOB)["waiting"] == []
+    third = service.submit(BOB, quick())
+    assert service.live(BOB)["job"] == third
+    service.stop(ANN, first)
+    assert [job.id for job in service.store.unfinished_jobs()] == [second, third]
+    service.close()
+
+
 def test_a_browser_that_asks_late_still_gets_the_last_preview(service: Service):
     job = service.submit(ANN, quick(width=256, height=256, steps=40))
     wait_for(lambda: service.live(ANN)["preview"])
@@ -44,13 +85,15 @@ def test_a_browser_that_asks_late_still_gets_the_last_preview(service: Service):
     assert service.live(ANN)["preview"] == ""
 
 
-@pytest.mark.parametrize(("fix", "side"), [("retry", 64), ("size:72x72", 72)])
-def test_trying_again_goes_on_where_a_batch_failed(service: Service, fix: str, side: int):
+@pytest.mark.parametrize(
+    ("fix", "side", "gap"), [("retry", 64, slice(2, 4)), ("size:72x72", 72, slice(2, 4)), ("retry", 64, slice(2, 3))]
+)
+def test_trying_again_goes_on_where_a_batch_failed(service: Service, fix: str, side: int, gap: slice):
     job = service.submit(ANN, quick(count=4, seed=100, width=64, height=64))
     finished(service, job)
-    places = service.store.job_pictures(job)[2:]
-    with service.store._transaction() as db:  # as if the third had failed
-        db.executemany("DELETE FROM pictures WHERE id = ?", [(picture.id,) for picture in places])
+    missing = service.store.job_pictures(job)[gap]
+    with service.store._transaction() as db:  # as if these had failed
+        db.executemany("DELETE FROM pictures WHERE id = ?", [(picture.id,) for picture in missing])
     service.store.set_job(job, "error", Fault("worker_died", "It stopped.", fix=fix))
     rest = finished(service, service.fix(ANN, job))
     assert (rest.state, rest.count) == ("done", 2)

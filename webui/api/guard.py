@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import math
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +23,8 @@ from webui.core.visitors import LOCAL_NAMES, host_name
 COOKIE = "easel"
 COOKIE_SECONDS = 365 * 24 * 3600
 BODY_LIMIT = 100 * 2**20
-FREE_GUESSES, FIRST_WAIT, LONGEST_WAIT = 10, 30.0, 3600.0  # seconds
+FREE_GUESSES = 10
+FIRST_WAIT, LONGEST_WAIT = 30.0, 3600.0  # seconds
 ADDRESSES = 10_000
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 # Gradio's page needs inline scripts and eval; everything else is refused, and nothing is fetched from another host.
@@ -40,28 +44,51 @@ HEADERS = (
 
 
 class Guesses:
-    """Wrong passwords in a row, by address: after FREE_GUESSES each one costs twice the wait of the one before."""
+    """Wrong passwords in a row, by address: after FREE_GUESSES each one costs twice the wait of the one before.
+
+    The same one again is no new guess: a page that was left open repeats what its browser remembers.
+    """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._wrong: dict[str, tuple[int, float]] = {}
+        self._wrong: dict[str, _Wrong] = {}
 
     def wait(self, address: str) -> float:
         """Seconds for which nobody from there is heard."""
-        count, last = self._wrong.get(address, (0, 0.0))
-        if count < FREE_GUESSES:
+        wrong = self._wrong.get(_network(address))
+        if wrong is None or wrong.count < FREE_GUESSES:
             return 0.0
-        pause = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(count - FREE_GUESSES, 30))
-        return max(0.0, last + pause - self._now())
+        pause = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(wrong.count - FREE_GUESSES, 30))
+        return max(0.0, wrong.last + pause - self._now())
 
-    def wrong(self, address: str) -> None:
-        count = self._wrong.pop(address, (0, 0.0))[0]
-        self._wrong[address] = (count + 1, self._now())
+    def wrong(self, address: str, said: str) -> None:
+        network, digest = _network(address), hashlib.sha256(said.encode()).digest()
+        before = self._wrong.get(network)
+        if before is not None and before.digest == digest:
+            return
+        self._wrong.pop(network, None)
+        self._wrong[network] = _Wrong(before.count + 1 if before else 1, self._now(), digest)
         if len(self._wrong) > ADDRESSES:
             del self._wrong[next(iter(self._wrong))]  # whose last guess is longest ago
 
     def right(self, address: str) -> None:
-        self._wrong.pop(address, None)
+        self._wrong.pop(_network(address), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrong:
+    count: int
+    last: float
+    digest: bytes
+
+
+def _network(address: str) -> str:
+    """Whoever has one IPv6 address has a /64 of them."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return address
+    return address if ip.version == 4 else str(ip_network((int(ip), 64), strict=False))
 
 
 class Guard:
@@ -138,7 +165,7 @@ class Guard:
             self._guesses.right(address)
             return None
         if said:
-            self._guesses.wrong(address)
+            self._guesses.wrong(address, said)
         return 401, "Easel asks for its password.", [(b"www-authenticate", b'Basic realm="Easel", charset="UTF-8"')]
 
     def _knows_password(self, authorization: str) -> bool:

@@ -43,11 +43,11 @@ class GuestDoor:
         if scope["path"].startswith(WELCOME):
             if not _same(scope["path"].removeprefix(WELCOME), share.key):
                 return await _say(
-                    send, 403, "This link is not whole, or has ended", "Ask whoever sent it for it again."
+                    send, 403, "This link is incomplete, or has ended", "Ask whoever sent it to send it again."
                 )
             return await _let_in(send, share)
         if not _same(_key(scope), share.key):
-            return await _say(send, 403, "This Easel is for guests", "Open the whole link that you were sent.")
+            return await _say(send, 403, "This Easel is by invitation", "Open the whole link that you were sent.")
         return await self._app(as_guest(scope, share.origin), receive, send)
 
 

@@ -48,7 +48,7 @@ PreviewSide = Annotated[int, Query(ge=0, le=PREVIEW_MOST)]
 
 
 def build_app(service: Service, style_previews: Path, share: Share | None = None) -> FastAPI:
-    """All routes besides the page itself, which is mounted at "/" afterwards. Call `guarded` on the result last."""
+    """All routes besides the page itself, which is mounted at "/" afterwards. Call `with_guests` on the result last."""
 
     app = FastAPI(title="Easel", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_life(service, share))
     app.add_exception_handler(UserError, _refuse)

@@ -95,7 +95,7 @@ class Share:
     def view(self) -> dict[str, Any]:
         """What the person at this computer sees of it: plain JSON data."""
         link = self._link
-        opening = self._task is not None and not self._task.cancelling()
+        opening = self._task is not None and not self._ending
         state = "open" if link else "opening" if opening else "failed" if self._fault else "closed"
         return {
             "state": state,
@@ -130,6 +130,12 @@ class Share:
             self._guests += Counter()  # who has gone is not counted
             self._changed()
 
+    @property
+    def _ending(self) -> bool:
+        """Whether all that is left is to clear up: it was closed, or the link has ended by itself."""
+        closed = self._task is not None and self._task.cancelling() > 0
+        return closed or (self._decided.is_set() and self._link is None)
+
     def open(self, hours: int = USUAL_HOURS) -> asyncio.Task[None]:
         """Begins to make a link that lasts so many hours; the task lasts as long. One that is there already stays.
 
@@ -139,11 +145,11 @@ class Share:
         if hours not in HOURS:
             raise InvalidRequest(f"A link lasts {', '.join(map(str, HOURS[:-1]))} or {HOURS[-1]} hours.")
         task = self._task
-        if task is None or task.cancelling():  # one that is ending has to end first
+        if task is None or self._ending:  # one that is ending has to end first
             self._fault = None
             self._decided.clear()
             self._words = "Getting ready…"
-            task = self._task = asyncio.create_task(self._last(hours, task))
+            task = self._task = asyncio.create_task(self._live_through(hours, task))
             self._changed()
         return task
 
@@ -166,9 +172,9 @@ class Share:
                 task.cancel()
             await asyncio.wait([task])
             if self._task is task:  # it had not even begun
-                self._settle(None)
+                self._finish(None)
 
-    async def _last(self, hours: int, before: asyncio.Task[None] | None) -> None:
+    async def _live_through(self, hours: int, before: asyncio.Task[None] | None) -> None:
         """A link from its making to its end. A bug is told on the page, and goes on to the log."""
         fault: Fault | None = _BUG
         try:
@@ -182,10 +188,12 @@ class Share:
             fault = None
             raise
         finally:
+            if before is not None:  # also when it was cancelled meanwhile
+                await asyncio.wait([before])
             if self._task is asyncio.current_task():
-                self._settle(fault)
+                self._finish(fault)
 
-    def _settle(self, fault: Fault | None) -> None:
+    def _finish(self, fault: Fault | None) -> None:
         self._task, self._link, self._fault = None, None, fault
         self._decided.set()
         self._changed()
@@ -206,6 +214,9 @@ class Share:
             self._changed()
             try:
                 await self._keep(link)
+            except UserError as error:
+                self._fault = error.fault
+                raise
             finally:
                 self._link = None
                 self._changed()

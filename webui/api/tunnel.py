@@ -98,6 +98,8 @@ class Tunnel:
             self._changed()
 
     def _lead_from(self, address: str) -> None:
+        if "//127.0.0.1:" not in address:  # the service takes both, and the key is not for all who listen
+            address = address.replace("http:", "https:", 1)
         if not self._first.done():
             self._first.set_result(address)
         elif address != self.address or self.lost:
@@ -124,7 +126,8 @@ async def open_tunnel(
         process = await asyncio.shield(starting)
     except asyncio.CancelledError:
         # asyncio would end the keeper alone, which may have started the program already.
-        await Tunnel(await starting, server.service, changed).close()
+        with suppress(NoLink):
+            await Tunnel(await starting, server.service, changed).close()
         raise
     tunnel = Tunnel(process, server.service, changed)
     try:
@@ -167,7 +170,11 @@ def _out_of_reach() -> NoLink:
 
 
 def _gives_none(service: str) -> NoLink:
-    return NoLink(f"The link could not be made: {service} gives no address now.", "Try again in a while.", *_AGAIN)
+    return NoLink(
+        f"The link could not be made: {service} is not giving out addresses right now.",
+        "Try again in a while.",
+        *_AGAIN,
+    )
 
 
 def _does_not_run() -> NoLink:

@@ -16,8 +16,8 @@ PATIENCE = 3.0  # seconds
 
 
 def main(command: list[str]) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: None)  # whoever ends Easel ends our input; the program hears it as ever
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
 
     def end_with_input() -> None:
         try:

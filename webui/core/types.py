@@ -222,7 +222,9 @@ class DeviceFacts:
 
 @dataclass(frozen=True, slots=True)
 class ComponentSizes:
-    """Bytes of weights per component as stored in the file, and the bytes of one stored parameter (2 for fp16)."""
+    """Bytes of weights per component, as if each were stored like the file on average, and the bytes of one stored
+    parameter there (2 for fp16).
+    """
 
     text_encoders: int
     denoiser: int

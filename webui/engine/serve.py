@@ -11,6 +11,7 @@ import argparse
 import logging
 import os
 import queue
+import signal
 import sys
 import threading
 import traceback
@@ -142,6 +143,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--vram", type=float)
     asked = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):  # meant for Easel, though all its processes hear them
+        signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "1")

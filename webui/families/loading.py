@@ -23,7 +23,7 @@ Tensors = Mapping[str, Any]
 
 @dataclass
 class Loading:
-    """How far one load is, over all of its components. `total` is the bytes of the file or files."""
+    """How far one load is, over all of its components. `total` is the bytes that will be counted."""
 
     total: int
     report: Report = nothing
@@ -37,15 +37,11 @@ class Loading:
         self.report(min(1.0, self.done / max(1, self.total)))
 
 
-def file_tensors(path: Path, dtype: Any = None) -> Tensors:
-    """All tensors of one file by name, still on disk. Of a safetensors file pages are read when a tensor is copied; of
-    a GGUF file each is made into `dtype` when it is asked for.
-    """
+def file_tensors(path: Path) -> Tensors:
+    """All tensors of one safetensors file, by name, still on disk: pages are read when a tensor is copied."""
     from safetensors import SafetensorError, safe_open
 
     try:
-        if is_gguf(path):
-            return QuantizedTensors(path, dtype)
         with safe_open(path, framework="pt", device="cpu") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
     except FileNotFoundError as error:
@@ -63,9 +59,16 @@ def folder_tensors(folder: Path) -> Tensors:
 
 
 def build(
-    cls: Any, config: Mapping[str, Any], tensors: Mapping[str, Any], dtype: Any, loading: Loading, source: Path
+    cls: Any,
+    config: Mapping[str, Any],
+    tensors: Mapping[str, Any],
+    dtype: Any,
+    loading: Loading,
+    source: Path,
+    ours: bool = False,
 ) -> Any:
-    """A network of `cls` with copies of `tensors` as its weights, in `dtype`, ready to draw.
+    """A network of `cls` with copies of `tensors` as its weights, in `dtype`, ready to draw. Tensors that are `ours`,
+    in memory and counted already, are not copied.
 
     Raises ModelBroken when weights are missing or of another shape. Names the network does not know are left out.
     """
@@ -82,8 +85,9 @@ def build(
     copies: dict[str, Any] = {}
     for name in wanted.keys() & named.keys():
         tensor = named[name]
-        loading.count(tensor.numel() * tensor.element_size())
-        copies[name] = tensor.to(dtype=dtype if tensor.is_floating_point() else None, copy=True).contiguous()
+        if not ours:
+            loading.count(tensor.numel() * tensor.element_size())
+        copies[name] = tensor.to(dtype=dtype if tensor.is_floating_point() else None, copy=not ours).contiguous()
     network.load_state_dict(copies, strict=False, assign=True)
     if left := [name for name, parameter in network.named_parameters() if parameter.is_meta]:
         raise broken(source, f"{len(left)} of {len(wanted)} parts are missing, {left[0]} first")
@@ -143,7 +147,8 @@ class Source:
             tensors = folder_tensors(self.path / component)
         else:
             tensors = self._original(component, config)
-        return build(cls, _plain(config), tensors, self.dtype, self.progress, self.path)
+        ours = isinstance(self.tensors, QuantizedTensors)
+        return build(cls, _plain(config), tensors, self.dtype, self.progress, self.path, ours)
 
     def _original(self, component: str, config: Mapping[str, Any]) -> Tensors:
         try:
@@ -179,11 +184,19 @@ class Source:
 
 def open_source(card: ModelCard, configs: Path, dtype: Any, report: Report, check: Check) -> Source:
     """Raises ModelMissing, ModelBroken."""
-    path, total = Path(card.path), card.sizes.total
-    if card.layout == "single_file" and is_gguf(path):  # what is counted are whole numbers
-        total = round(total * dtype.itemsize / card.sizes.bytes_per_parameter)
-    tensors = file_tensors(path, dtype) if card.layout == "single_file" else {}
-    return Source(card, configs, dtype, Loading(total, report, check), tensors)
+    loading = Loading(card.sizes.total, report, check)
+    tensors = _tensors(Path(card.path), dtype, loading) if card.layout == "single_file" else {}
+    if isinstance(tensors, QuantizedTensors):  # what is counted are the bytes that they become
+        loading.total = round(card.sizes.total * dtype.itemsize / card.sizes.bytes_per_parameter)
+    return Source(card, configs, dtype, loading, tensors)
+
+
+def _tensors(path: Path, dtype: Any, loading: Loading) -> Tensors:
+    try:
+        packed = is_gguf(path)
+    except OSError as error:
+        raise missing() from error
+    return QuantizedTensors(path, dtype, loading.count) if packed else file_tensors(path)
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:

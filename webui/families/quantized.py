@@ -1,14 +1,16 @@
-"""Tensors of a GGUF file as networks compute with them: made plain numbers again, one at a time, when asked for."""
+"""Tensors of a GGUF file as networks compute with them: made plain numbers again when they are asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from webui.core.errors import ModelBroken
 from webui.library.gguf import MAGIC
 from webui.library.header import read_header
+
+_PLAIN = frozenset({"I8", "I16", "I32", "I64", "F64"})
 
 
 def is_gguf(path: Path) -> bool:
@@ -18,16 +20,16 @@ def is_gguf(path: Path) -> bool:
 
 
 class QuantizedTensors(Mapping[str, Any]):
-    """Torch tensors of `dtype` by name. All of them at once would take several times the file's size in memory.
+    """Torch tensors of `dtype` by name, each made when it is asked for; `count` is told its bytes, and may raise.
 
     Raises ModelBroken; also on access, for a kind of quantization that the gguf package cannot undo.
     """
 
-    def __init__(self, path: Path, dtype: Any) -> None:
+    def __init__(self, path: Path, dtype: Any, count: Callable[[int], None]) -> None:
         from gguf import GGUFReader
 
         read_header(path)  # with bounds, which the reader below lacks
-        self._dtype, self._title = dtype, path.name
+        self._dtype, self._count, self._title = dtype, count, path.name
         try:
             self._stored = {tensor.name: tensor for tensor in GGUFReader(path).tensors}
         except (ValueError, LookupError) as error:
@@ -35,19 +37,31 @@ class QuantizedTensors(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         import torch
-        from gguf.quants import dequantize
 
         stored = self._stored[name]
+        numbers = self._plain(stored).reshape([int(side) for side in reversed(stored.shape)])
+        ours = numbers if numbers.flags.writeable else numbers.copy()  # what is not packed is a view of the file
+        tensor = torch.from_numpy(ours)
+        tensor = tensor.to(self._dtype) if tensor.is_floating_point() else tensor
+        self._count(tensor.numel() * tensor.element_size())
+        return tensor
+
+    def _plain(self, stored: Any) -> Any:
+        from gguf.quants import dequantize
+
+        kind = stored.tensor_type.name
+        if kind in _PLAIN:
+            return stored.data
         try:
-            numbers = dequantize(stored.data, stored.tensor_type)
+            return dequantize(stored.data, stored.tensor_type)
         except NotImplementedError as error:
             raise ModelBroken(
-                f"{self._title} is packed in a way that cannot be drawn with ({stored.tensor_type.name}).",
+                f"{self._title} uses a packing that Easel cannot read ({kind}).",
                 "Take another packing of it, such as Q8_0 or Q4_K.",
             ) from error
-        shape = tuple(int(side) for side in reversed(stored.shape))
-        plain = numbers if numbers.flags.writeable else numbers.copy()  # F32 is a view of the file
-        return torch.from_numpy(plain.reshape(shape)).to(self._dtype)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._stored
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._stored)

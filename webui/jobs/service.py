@@ -82,7 +82,8 @@ class Service:
         self.downloads = Downloads(presets.models, catalog, checkpoints, self.changed, route)
         self._lock = threading.RLock()
         self._unsaved: dict[str, Encoded] = {}
-        self._foreseen: tuple[int, dict[str, float | None]] = (-1, {})
+        self._foreseen: dict[str, float | None] = {}
+        self._foreseen_as_of = (-1, "")
         self._trouble: dict[str, Fault] = {}
         self._left: deque[Running] = deque(maxlen=LEFT_KEPT)
         self._save_again = threading.Condition()
@@ -203,9 +204,10 @@ class Service:
         raise InvalidRequest("There is nothing to mend here.")
 
     def _go_on(self, job: Job, recipe: Recipe, here: bool) -> str:
-        """The job again, without the pictures that it had drawn before it failed."""
-        drawn = len(self.store.drawn_places(job.id)) % job.count
-        return self._again(replace(job, count=job.count - drawn), recipe.picture(drawn), here)
+        """The job again, from the first picture on that it had not drawn when it failed."""
+        drawn = self.store.drawn_places(job.id)
+        first = next((place for place in range(job.count) if place not in drawn), 0)
+        return self._again(replace(job, count=job.count - first), recipe.picture(first), here)
 
     def _with_another_model(self, job: Job, card: ModelCard, here: bool) -> str:
         """The job drawn by that model, in the same shape; what suits it in all else is its own to say."""
@@ -490,9 +492,10 @@ class Service:
         facts = self._facts()
         if facts is None:
             return None
-        if self._foreseen[0] != self.store.changes:
-            self._foreseen = self.store.changes, {}
-        known = self._foreseen[1]
+        as_of = self.store.writes, facts.name
+        if self._foreseen_as_of != as_of:
+            self._foreseen_as_of, self._foreseen = as_of, {}
+        known = self._foreseen
         if job.id not in known:
             pace = self.store.pace(job.recipe, facts.name)
             known[job.id] = pace.seconds(self._work(job.owner, job.recipe)) * job.count if pace else None

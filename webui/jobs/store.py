@@ -101,7 +101,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
-        self.changes = 0
+        self.writes = 0
         """Grows with each write: what was read before may be old."""
         self._unfinished: tuple[int, tuple[Job, ...]] = (-1, ())
         try:
@@ -132,7 +132,7 @@ class Store:
                     self._db.execute("ROLLBACK")
                     raise
                 self._db.execute("COMMIT")
-                self.changes += 1
+                self.writes += 1
             except sqlite3.OperationalError as error:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
@@ -171,9 +171,9 @@ class Store:
     def unfinished_jobs(self) -> tuple[Job, ...]:
         """Queued and running jobs in the order they came. Read once for all who watch, until something is written."""
         with self._lock:
-            if self._unfinished[0] != self.changes:
+            if self._unfinished[0] != self.writes:
                 rows = self._rows("SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY number")
-                self._unfinished = self.changes, tuple(map(_job, rows))
+                self._unfinished = self.writes, tuple(map(_job, rows))
             return self._unfinished[1]
 
     def latest_job(self, owner: str) -> Job | None:

@@ -110,9 +110,8 @@ def live(
     if running is not None:
         view |= _running(running)
     elif not job.finished:
-        ahead = next((place for place, other in enumerate(waiting) if other.id == job.id), 0) + len(all_running)
-        left = waits[ahead - len(all_running)]
-        view |= {"state": "queued", "position": ahead, "seconds_left": left}
+        place = next((place for place, other in enumerate(waiting) if other.id == job.id), 0)
+        view |= {"state": "queued", "position": place + len(all_running), "seconds_left": waits[place]}
     elif stopped is not None:
         view["preview"] = _preview(stopped)
     if trouble:

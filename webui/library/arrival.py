@@ -15,7 +15,7 @@ FAR_AWAY = ("192.0.2.1", "2001:db8::1")
 """Addresses for examples (RFC 5737, RFC 3849): nobody has them, and every route to the internet leads there."""
 
 
-class Source(Protocol):
+class Remote(Protocol):
     """Something that has an address. `title` is for people."""
 
     @property
@@ -24,7 +24,7 @@ class Source(Protocol):
     def address(self) -> str: ...
 
 
-class Wanted(Source, Protocol):
+class Wanted(Remote, Protocol):
     """A file that can be fetched: `file` is its name on disk, `sha256` in hex."""
 
     @property

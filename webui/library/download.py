@@ -35,7 +35,7 @@ from webui.core.errors import (
     UserError,
     WrongContent,
 )
-from webui.library.arrival import Headway, Source, Wanted, arrived, forget, part_file, tag_file
+from webui.library.arrival import Headway, Remote, Wanted, arrived, forget, part_file, tag_file
 
 REDIRECTS = 6
 KEPT_FREE = 2**29
@@ -78,7 +78,7 @@ async def fetch(wanted: Wanted, folder: Path, report: Report, patience: Patience
     patience = patience or Patience()
     target = folder / wanted.file
     with disk_in_words(wanted, folder):
-        if _lies_there(target):
+        if target.exists():
             await _check_own_file(wanted, target, report)
             return target
         _make_ready(wanted, folder)
@@ -121,7 +121,7 @@ async def ask(service: str, address: str, patience: Patience | None = None) -> A
             with _network_in_words(source):
                 answer = await client.get(address)
         if answer.status_code >= 400:
-            raise _troubled(answer.status_code, source)
+            raise _busy(source) if answer.status_code == 429 else _troubled(answer.status_code, source)
         return answer.json()
     except (ValueError, RecursionError, httpx.DecodingError) as error:  # a hotspot's log-in page, say
         raise _wrong(source) from error
@@ -225,10 +225,6 @@ def _tag(folder: Path, wanted: Wanted) -> str:
     return tag if re.fullmatch(r'"[\x21\x23-\x7e]*"', tag) else ""
 
 
-def _lies_there(target: Path) -> bool:
-    return target.exists()
-
-
 def _make_ready(wanted: Wanted, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if arrived(folder, wanted) > wanted.bytes:
@@ -304,7 +300,7 @@ async def _metered(start: int, total: int, report: Report) -> AsyncIterator[_Met
 
 
 @contextmanager
-def _network_in_words(source: Source) -> Iterator[None]:
+def _network_in_words(source: Remote) -> Iterator[None]:
     host = _host(source)
     try:
         yield
@@ -323,7 +319,7 @@ def _network_in_words(source: Source) -> Iterator[None]:
 
 
 @contextmanager
-def disk_in_words(wanted: Source, folder: Path) -> Iterator[None]:
+def disk_in_words(wanted: Remote, folder: Path) -> Iterator[None]:
     """Troubles of the disk while something that was fetched is written into `folder`."""
     try:
         yield
@@ -331,7 +327,7 @@ def disk_in_words(wanted: Source, folder: Path) -> Iterator[None]:
         if error.errno in _FULL:
             raise DiskFull(
                 f"The disk became full while {wanted.title} arrived.",
-                "What has arrived is kept. Make room, then try again.",
+                f"{_kept(wanted)}Make room, then try again.",
                 *_AGAIN,
             ) from error
         raise FolderUnusable(
@@ -341,7 +337,7 @@ def disk_in_words(wanted: Source, folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _refused(status: int, source: Source) -> UserError:
+def _refused(status: int, source: Remote) -> UserError:
     host = _host(source)
     match status:
         case 401 | 403:
@@ -349,23 +345,27 @@ def _refused(status: int, source: Source) -> UserError:
         case 404 | 410:
             return Gone(f"{_first_word(source)} is not at {host} any more.", "A newer Easel may know where it went.")
         case 429:
-            return HubBusy(f"Too many people are loading from {host} just now.", "Wait some minutes.", *_AGAIN)
+            return _busy(source)
     return _troubled(status, source)
 
 
-def _troubled(status: int, source: Source) -> HubBusy:
+def _busy(source: Remote) -> HubBusy:
+    return HubBusy(f"Too many people are loading from {_host(source)} just now.", "Wait some minutes.", *_AGAIN)
+
+
+def _troubled(status: int, source: Remote) -> HubBusy:
     return HubBusy(f"{_host(source)} has trouble of its own ({status}).", "Try again in a while.", *_AGAIN)
 
 
-def _broken(source: Source) -> Offline:
+def _broken(source: Remote) -> Offline:
     return Offline(f"The line to {_host(source)} broke.", f"{_kept(source)}Try again.", *_AGAIN)
 
 
-def _kept(source: Source) -> str:
+def _kept(source: Remote) -> str:
     return "" if isinstance(source, Answer) else "What has arrived is kept. "
 
 
-def _wrong(source: Source) -> WrongContent:
+def _wrong(source: Remote) -> WrongContent:
     return WrongContent(
         f"What {_host(source)} sent is not {source.title}.",
         "It was thrown away. If this network asks for a log-in, log in first.",
@@ -383,12 +383,12 @@ def _is_mistrust(error: BaseException) -> bool:
     return False
 
 
-def _first_word(source: Source) -> str:
+def _first_word(source: Remote) -> str:
     """The title as a sentence begins with it."""
     return source.title[:1].upper() + source.title[1:]
 
 
-def _host(source: Source) -> str:
+def _host(source: Remote) -> str:
     return httpx.URL(source.address).host
 
 

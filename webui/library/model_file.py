@@ -50,16 +50,21 @@ class ModelFile:
 
     @property
     def sizes(self) -> ComponentSizes:
-        """Bytes of weights as stored. Training's second copy (`model_ema.`) is not loaded and not counted."""
+        """Bytes of weights by component: its share of all numbers, at the bytes that one takes on average. Packed files
+        store some components smaller than others, which says nothing of what they need when they draw.
+
+        Training's second copy (`model_ema.`) is not loaded and not counted.
+        """
         if self.layout == "single_file":
-            sums = [self.header.nbytes(p) for p in (_TEXT, _DENOISER, _VAE)]
+            sums = [self.header.numel(p) for p in (_TEXT, _DENOISER, _VAE)]
         else:
             parts = (("text_encoder", "text_encoder_2", "text_encoder_3"), ("unet", "transformer"), ("vae",))
-            sums = [sum(self.headers[n].nbytes() for n in names if n in self.headers) for names in parts]
-        text, denoiser, vae = sums
-        numbers = sum(info.numel for header in self.headers.values() for info in header.tensors.values())
+            sums = [sum(self.headers[n].numel() for n in names if n in self.headers) for names in parts]
+        numbers = sum(header.numel() for header in self.headers.values())
         stored = sum(header.nbytes() for header in self.headers.values())
-        return ComponentSizes(text, denoiser, vae, stored / numbers if numbers else 2.0)
+        each = stored / numbers if numbers else 2.0
+        text, denoiser, vae = (round(n * each) for n in sums)
+        return ComponentSizes(text, denoiser, vae, each)
 
 
 def open_file(path: Path, id: str, title: str, modified: float = 0.0) -> ModelFile:

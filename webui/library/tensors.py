@@ -42,6 +42,10 @@ class Header:
         info = self.tensors.get(name)
         return info.shape if info else ()
 
+    def numel(self, prefixes: tuple[str, ...] = ("",)) -> int:
+        """Numbers of all tensors whose names start with one of the prefixes."""
+        return sum(info.numel for name, info in self.tensors.items() if name.startswith(prefixes))
+
     def nbytes(self, prefixes: tuple[str, ...] = ("",)) -> int:
         """Bytes of all tensors whose names start with one of the prefixes."""
         return sum(info.nbytes for name, info in self.tensors.items() if name.startswith(prefixes))

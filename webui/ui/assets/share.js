@@ -56,7 +56,7 @@
       body.replaceChildren(...FACES[now.state](now));
       if (held) (body.querySelector('.btn.main') || body.querySelector('.btn')).focus();
     }
-    const said = { opening: ['.words', now.words], open: ['.who', now.lost ? 'The line is lost. Waiting until it is back…' : `The link works ${until(now.ends)}. ${others(now.guests)}`] }[now.state];
+    const said = { opening: ['.words', now.words], open: ['.who', now.lost ? 'The connection was lost. Waiting for it to come back…' : `The link works ${until(now.ends)}. ${others(now.guests)}`] }[now.state];
     const place = said && body.querySelector(said[0]);
     if (place && place.textContent !== said[1]) place.textContent = said[1];
   }
