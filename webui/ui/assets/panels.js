@@ -18,7 +18,7 @@
     }
     const section = (title, items, kind, none) => h('section', {}, h('h2', {}, title, h('small', {}, ` ${items.length}`)), items.length ? h('div.modelgrid', {}, items.map((i) => card(i, kind))) : h('p.quiet', {}, none));
     function draw() {
-      const held = element.querySelector('.turning') === document.activeElement;
+      const button = element.querySelector('.pagehead .btn'), held = button && button === document.activeElement;
       const v = props.value || { models: [], loras: [], folders: [], machine: [] };
       element.replaceChildren(h('div.page', {},
         h('header.pagehead', {}, h('div', {}, h('h1', {}, 'Models'), h('p.quiet', {}, v.note || '')), h('button.btn', { onclick: (e) => { e.currentTarget.classList.add('turning'); trigger('refresh', {}); } }, icon('refresh', 18), 'Look again')),
