@@ -38,19 +38,29 @@ class App:
 
 @contextmanager
 def running(folder: Path) -> Iterator[App]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    app = App(port, folder / "data", folder / "models")
+    app = App(free_port(), folder / "data", folder / "models")
     (app.models / "checkpoints").mkdir(parents=True)
     folders = ["--data", str(app.data), "--models", str(ROOT / "models"), "--models", str(app.models)]
-    command = [sys.executable, "-m", "webui", "--no-open", "--port", str(port), *folders]
+    with started(["webui", "--no-open", "--port", str(app.port), *folders], app.address, folder):
+        yield app
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def started(module: list[str], address: str, folder: Path) -> Iterator[str]:
+    """A module with its arguments as a process, once it answers at the address; its log lies in the folder."""
     log = folder / "app.log"
     with log.open("w") as out:
-        process = subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), stdout=out, stderr=out)
+        process = subprocess.Popen(
+            [sys.executable, "-m", *module], cwd=ROOT, env=dict(os.environ), stdout=out, stderr=out
+        )
         try:
-            _wait_until_up(app.address, process, log)
-            yield app
+            _wait_until_up(address, process, log)
+            yield address
         finally:
             process.terminate()
             process.wait(60)

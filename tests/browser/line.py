@@ -7,6 +7,8 @@ import threading
 from contextlib import suppress
 from types import TracebackType
 
+from tests.tunnel_client import pump
+
 
 class Line:
     """Listens on `address` and passes everything on to the server's port. While cut, every connection is closed."""
@@ -54,12 +56,7 @@ class Line:
                 threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
 
     def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-        for end in (source, target):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+        pump(source, target)
         with self._lock:
             self._open.discard(source)
         source.close()

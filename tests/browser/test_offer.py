@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from tests.browser.conftest import ROOT, _wait_until_up
+from tests.browser.conftest import free_port, started
 from tests.browser.offer_app import packed
 from tests.browser.visitor import PHONE, Visitor, visiting
 from tests.hub import Hub, running_hub
@@ -24,20 +20,10 @@ from webui.core.model_presets import ModelPreset
 @contextmanager
 def running(folder: Path, tiny: TinyModels, *models: ModelPreset) -> Iterator[str]:
     """An Easel with a card that is offered these models; yields its address."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "tests.browser.offer_app", str(folder), str(port), str(tiny.configs)]
-    log, address = folder / "app.log", f"http://127.0.0.1:{port}/"
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [*command, *map(packed, models)], cwd=ROOT, env=dict(os.environ), stdout=out, stderr=out
-        )
-        try:
-            _wait_until_up(address, process, log)
-            yield address
-        finally:
-            process.terminate()
-            process.wait(60)
+    port = free_port()
+    module = ["tests.browser.offer_app", str(folder), str(port), str(tiny.configs), *map(packed, models)]
+    with started(module, f"http://127.0.0.1:{port}/", folder) as address:
+        yield address
 
 
 @pytest.fixture

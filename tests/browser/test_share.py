@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from tests.browser.conftest import ROOT, _wait_until_up
+from tests.browser.conftest import free_port, started
 from tests.browser.share_app import packed
 from tests.browser.visitor import PHONE, QUICK, READY, Visitor, visiting
 from tests.tunnel import TunnelService, running_tunnels
@@ -22,18 +18,10 @@ from tests.tunnel import TunnelService, running_tunnels
 @contextmanager
 def running(folder: Path, tunnels: TunnelService) -> Iterator[str]:
     """An Easel that makes its links there; yields its address."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "tests.browser.share_app", str(folder), str(port), packed(tunnels.preset())]
-    log, address = folder / "app.log", f"http://127.0.0.1:{port}/"
-    with log.open("w") as out:
-        process = subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), stdout=out, stderr=out)
-        try:
-            _wait_until_up(address, process, log)
-            yield address
-        finally:
-            process.terminate()
-            process.wait(60)
+    port = free_port()
+    module = ["tests.browser.share_app", str(folder), str(port), packed(tunnels.preset())]
+    with started(module, f"http://127.0.0.1:{port}/", folder) as address:
+        yield address
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from typing import Any
 import segno
 
 from webui.api.tunnel import Tunnel, open_tunnel
-from webui.core.errors import InvalidRequest, NoLink, NotFound, Offline, UserError
+from webui.core.errors import BUG, InvalidRequest, NoLink, NotFound, Offline, UserError
 from webui.core.tunnel_preset import TunnelPreset
 from webui.core.types import Fault
 from webui.library.arrival import Headway
@@ -34,9 +34,6 @@ NEARLY = 120.0
 """Seconds before its end in which a link that breaks off has ended: the service ends the longest ones itself."""
 FAREWELL_SECONDS = 0.3
 """For which the tunnel still stands, so that guests hear that the link has ended."""
-_BUG = Fault(
-    "bug", "Something went wrong inside Easel.", "Try again. The log has the details.", "retry", "Try again", 500
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +173,7 @@ class Share:
 
     async def _live_through(self, hours: int, before: asyncio.Task[None] | None) -> None:
         """A link from its making to its end. A bug is told on the page, and goes on to the log."""
-        fault: Fault | None = _BUG
+        fault: Fault | None = BUG
         try:
             if before is not None:
                 await asyncio.wait([before])

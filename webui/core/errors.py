@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from webui.core.types import Fault
 
+BUG = Fault(
+    "bug", "Something went wrong inside Easel.", "Try again. The log has the details.", "retry", "Try again", 500
+)
+"""What a person is told of a failure that is no `UserError`, where a button can try again."""
+
 
 class UserError(Exception):
     """One sentence, what to do, and where we can do it for them a fix that a button applies."""

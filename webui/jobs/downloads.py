@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from webui.core.errors import Gated, Gone, InvalidRequest, NotFound, UserError
+from webui.core.errors import BUG, Gated, Gone, InvalidRequest, NotFound, UserError
 from webui.core.model_presets import ModelPreset
 from webui.core.types import DeviceFacts, Fault
 from webui.jobs import offer_views
@@ -18,9 +18,6 @@ from webui.library.catalog import STARTER, Catalog
 from webui.memory.offer import best_model
 
 CLOSING_SECONDS = 5.0
-_BUG = Fault(
-    "bug", "Something went wrong inside Easel.", "Try again. The log has the details.", "retry", "Try again", 500
-)
 
 
 @dataclass(eq=False)
@@ -142,7 +139,7 @@ class Downloads:
         """The thread of one download. One that was stopped may still be winding down: they never write together."""
         if run.before is not None:
             run.before.join()
-        ended = _Ended(run.model, fault=_BUG)
+        ended = _Ended(run.model, fault=BUG)
         try:
             path = asyncio.run(self._fetch(run))
             self._catalog.refresh()
