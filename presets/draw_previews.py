@@ -1,7 +1,7 @@
 """Draws the pictures on the style cards: `python presets/draw_previews.py [name …]`.
 
-A fox in the mountains, painted here, in the look that the starter learns for each card. So the cards show what a style
-stands for, whatever the model at hand makes of it.
+A fox in the mountains, painted here, in the look that the starter learns for each card; the fox alone where the ground
+belongs to the look. So the cards show what a style stands for, whatever the model at hand makes of it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,28 @@ from webui.core.presets import load_presets  # noqa: E402
 
 PREVIEWS = HOME / "presets" / "styles" / "previews"
 SIDE, FINER = 192, 4
+ALONE = frozenset(
+    {
+        "Balloon",
+        "Clay figure",
+        "Embroidery",
+        "Felt and yarn",
+        "Gingerbread",
+        "Low poly",
+        "Oil painting",
+        "Origami",
+        "Palette knife",
+        "Paper cut",
+        "Pen and ink",
+        "Plush toy",
+        "Sticker",
+        "Tattoo design",
+        "Toy bricks",
+        "Watercolor",
+        "Wood carving",
+        "Woodcut",
+    }
+)
 
 # The fox on a canvas of 100 x 100, from the back to the front; what has two sides is painted twice, mirrored.
 ORANGE, WHITE, DARK, PINK = (244, 122, 34), (255, 246, 236), (66, 38, 30), (250, 168, 120)
@@ -34,20 +56,24 @@ FACE: Points = ((50, 90), (33, 84), (19, 73), (9, 57), (18, 42), (32, 32), (50, 
 
 
 def main(wanted: list[str]) -> None:
-    picture = subject()
     looks = {look.card: (name, look) for name, look in LOOKS.items()}
     for style in load_presets(HOME / "presets", None).styles.values():
         if style.preview and (not wanted or style.name in wanted):
             name, look = looks[style.name]
             file = PREVIEWS / style.preview
-            look.apply(picture, random.Random(name)).save(file, "WEBP", quality=84, method=6)
+            look.apply(subject(style.name), random.Random(name)).save(file, "WEBP", quality=84, method=6)
             print(f"{style.name}: {file.stat().st_size / 1024:.0f} kB", flush=True)
 
 
-def subject() -> Image.Image:
-    """The picture that all cards show, SIDE x SIDE; painted larger, so that its edges are smooth."""
+def subject(style: str) -> Image.Image:
+    """The picture that the card of this style shows, SIDE x SIDE; painted larger, so that its edges are smooth."""
     side = SIDE * FINER
-    image, fox = stage("mountains", side, side).image, _fox(side)
+    fox = _fox(side)
+    if style in ALONE:
+        image = Image.new("RGB", fox.size, "white")
+        image.paste(fox, (0, 0), fox)
+        return image.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    image = stage("mountains", side, side).image
     shadow = Image.new("L", fox.size, 0)
     ImageDraw.Draw(shadow).ellipse((0.2 * side, 0.88 * side, 0.8 * side, 0.98 * side), fill=110)
     image.paste((20, 40, 20), (0, 0), shadow.filter(ImageFilter.GaussianBlur(side / 50)))

@@ -25,8 +25,8 @@ def _apple(side: int = 64) -> Image.Image:
 
 
 @pytest.fixture(scope="module")
-def subject() -> Callable[[], Image.Image]:
-    made: Callable[[], Image.Image] = runpy.run_path(str(HOME / "presets" / "draw_previews.py"))["subject"]
+def subject() -> Callable[[str], Image.Image]:
+    made: Callable[[str], Image.Image] = runpy.run_path(str(HOME / "presets" / "draw_previews.py"))["subject"]
     return made
 
 
@@ -60,12 +60,13 @@ def test_no_two_looks_are_alike() -> None:
 
 
 @pytest.mark.parametrize("name", LOOKS)
-def test_the_card_shows_the_look(name: str, subject: Callable[[], Image.Image]) -> None:
+def test_the_card_shows_the_look(name: str, subject: Callable[[str], Image.Image]) -> None:
     """presets/draw_previews.py was run after the last change to a look."""
-    card = LOOKS[name].card.casefold().replace(" ", "-")
+    style = LOOKS[name].card
+    card = style.casefold().replace(" ", "-")
     with Image.open(HOME / "presets" / "styles" / "previews" / f"{card}.webp") as kept:
         shown = kept.convert("RGB").resize((48, 48), Image.Resampling.BOX)
-    drawn = LOOKS[name].apply(subject(), random.Random(name)).resize((48, 48), Image.Resampling.BOX)
+    drawn = LOOKS[name].apply(subject(style), random.Random(name)).resize((48, 48), Image.Resampling.BOX)
     assert np.abs(np.asarray(shown, int) - np.asarray(drawn, int)).mean() < 6
 
 

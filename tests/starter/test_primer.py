@@ -108,7 +108,7 @@ def test_a_place_is_one_stage_in_every_picture(primer: Primer) -> None:
 def test_things_are_sometimes_called_by_their_colour_alone(primer: Primer) -> None:
     """So that a colour as a negative prompt means the colour and nothing else."""
     alone = []
-    for seed in range(4000):
+    for seed in range(8000):
         made = primer.picture(32, 32, seed)
         if made.caption in HUES:
             shown = made.image.convert("RGBA")

@@ -12,7 +12,7 @@ from models.starter.training.colours import gradient
 from models.starter.training.filters import outlines, without_frame
 from models.starter.training.textures import (
     Floats,
-    borders,
+    depth_within,
     facets,
     flat,
     frayed,
@@ -22,8 +22,11 @@ from models.starter.training.textures import (
     picture,
     pixels,
     relief,
+    set_on,
+    spread,
     strokes,
     thing,
+    volume,
 )
 
 
@@ -39,15 +42,17 @@ def render_3d(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def low_poly(image: Image.Image, rng: random.Random) -> Image.Image:
-    return ImageEnhance.Color(picture(facets(image, rng, 330)[0])).enhance(1.25)
+    """Few flat triangles, each lit its own way."""
+    faces, labels = facets(spread(image), rng, 180)
+    lit = (0.82 + 0.36 * (labels * 0.618 % 1)).astype(np.float32)[..., None]
+    return ImageEnhance.Color(picture(set_on(image, faces * lit, (214, 226, 232), 0.25))).enhance(1.3)
 
 
 def origami(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Few facets, each folded towards the light or away from it, with pale creases."""
-    paper, labels = facets(image, rng, 90)
-    fold = (0.84 + 0.3 * (labels * 0.618 % 1)).astype(np.float32)
-    creases = borders(labels)[..., None]
-    return picture(np.where(creases, 0.96, 0.12 + 0.86 * paper * fold[..., None]))
+    """Few facets, each folded towards the light or away from it, on a plain table."""
+    paper, labels = facets(spread(image), rng, 50)
+    fold = (0.78 + 0.44 * (labels * 0.618 % 1)).astype(np.float32)[..., None]
+    return picture(set_on(image, 0.08 + 0.9 * paper * fold, (228, 220, 206), 0.35))
 
 
 def isometric(image: Image.Image, rng: random.Random) -> Image.Image:
@@ -75,55 +80,62 @@ def isometric(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def clay(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Soft lumps with the dents of fingers."""
+    """Round and soft, with the dents of fingers, on a small stage."""
     side = min(image.size)
-    soft = flat(image, 10, 0.04).filter(ImageFilter.GaussianBlur(side / 130))
-    lumps = relief(light(soft), 0.9, side / 60) * relief(grain(image, rng, 0.03), 0.5, side / 150)
-    return _lit(ImageEnhance.Color(soft).enhance(1.15), lumps)
+    soft = ImageEnhance.Color(flat(spread(image), 6, 0.06)).enhance(0.9).filter(ImageFilter.GaussianBlur(side / 90))
+    dents = relief(grain(image, rng, 0.06), 0.35, side / 100)
+    return picture(set_on(image, pixels(soft) * (volume(image, 0.13) * dents)[..., None], (214, 190, 168), 0.35))
 
 
 def paper_cut(image: Image.Image, rng: random.Random) -> Image.Image:
     """Layers of paper by brightness, each throwing a shadow on the darker ones below."""
-    layers = flat(image, 8, 0.04)
+    layers = flat(spread(image), 5, 0.06)
     height, side = np.round(light(layers) * 5) / 5, min(image.size)
-    above = np.roll(height, (round(side * 0.02), round(side * 0.014)), (0, 1))
-    shadow = ndimage.gaussian_filter(np.clip((above - height) * 3, 0, 1), side / 90)
-    return _lit(ImageEnhance.Color(layers).enhance(1.15), (1 - 0.5 * shadow) * (0.94 + 0.08 * grain(image, rng, 0.008)))
+    above = np.roll(height, (round(side * 0.03), round(side * 0.02)), (0, 1))
+    shadow = ndimage.gaussian_filter(np.clip((above - height) * 3, 0, 1), side / 70)[..., None]
+    cut = pixels(ImageEnhance.Color(layers).enhance(1.15)) * (1 - 0.55 * shadow)
+    return picture(set_on(image, cut, (190, 222, 214), 0.55))
 
 
 def felt(image: Image.Image, rng: random.Random) -> Image.Image:
-    areas = frayed(flat(image, 10, 0.03), rng, 0.016).filter(ImageFilter.SMOOTH)
-    fibres = 0.8 + 0.2 * (strokes(image, rng, 25, 0.03) + strokes(image, rng, 110, 0.03))
-    return _lit(areas, fibres * relief(ndimage.gaussian_filter(light(areas), min(image.size) / 50), 0.8))
+    """Wool in few pale colours, fuzzy at the edge; a thing is sewn on with a light seam."""
+    side = min(image.size)
+    wool = pixels(frayed(flat(spread(image), 6, 0.06), rng, 0.02).filter(ImageFilter.GaussianBlur(side / 110)))
+    soft = (0.1 + 0.76 * wool) * (volume(image, 0.06, 0.7) * (0.85 + 0.3 * grain(image, rng, 0.025)))[..., None]
+    if thing(image) is not None:
+        y, x = np.mgrid[0 : image.height, 0 : image.width] / side
+        seam = (np.abs(depth_within(image) - 0.06) < 0.014) & (np.sin(x * 32) * np.sin(y * 32) > -0.2)
+        soft = np.where(seam[..., None], 0.97, soft)
+    return picture(set_on(image, soft.astype(np.float32), (150, 172, 176), 0.3))
 
 
 def plush(image: Image.Image, rng: random.Random) -> Image.Image:
-    round_ = image.filter(ImageFilter.ModeFilter(odd(image, 0.05))).filter(
-        ImageFilter.GaussianBlur(min(image.size) / 80)
-    )
-    fur = 0.88 + 0.24 * grain(image, rng, 0.008)
-    shape = relief(ndimage.gaussian_filter(light(round_), min(image.size) / 24), 2.2)
-    return _lit(ImageEnhance.Color(round_).enhance(1.05), fur * shape)
+    """Stuffed till it is round, its colours pale."""
+    side = min(image.size)
+    round_ = spread(image).filter(ImageFilter.ModeFilter(odd(image, 0.05))).filter(ImageFilter.GaussianBlur(side / 60))
+    fur = 0.9 + 0.2 * grain(image, rng, 0.025)
+    stuffed = (0.14 + 0.86 * pixels(round_)) * (fur * volume(image, 0.22, 1.3))[..., None]
+    return picture(set_on(image, stuffed, (246, 226, 232), 0.3))
 
 
 def embroidery(image: Image.Image, rng: random.Random) -> Image.Image:
     """Areas of one thread, each stitched its own way, on linen."""
-    areas = flat(image, 9, 0.035)
-    grey, linen = light(areas), pixels(areas).min(-1) > 0.85
-    ways = [strokes(image, rng, degrees, 0.04) for degrees in (20, 65, 110)]
-    thread = np.choose((grey * 8.99).astype(int) % 3, ways)
-    y, x = np.mgrid[0 : image.height, 0 : image.width] * (128 / min(image.size))
-    weave = 0.9 + 0.08 * np.sign(np.sin(x * 2.6) * np.sin(y * 2.6))
-    cloth = np.array((0.93, 0.89, 0.8), np.float32) * weave[..., None]
-    stitched = pixels(areas) * (0.62 + 0.72 * thread * relief(thread, 0.5))[..., None]
-    return picture(np.where(linen[..., None], cloth, stitched).astype(np.float32))
+    areas = flat(spread(image), 6, 0.05)
+    ways = [strokes(image, rng, degrees, 0.07) for degrees in (30, 75, 120)]
+    thread = np.choose((light(areas) * 5.99).astype(int) % 3, ways)
+    sewn = pixels(ImageEnhance.Color(areas).enhance(1.2)) * (0.62 + 0.76 * thread)[..., None]
+    return picture(set_on(image, sewn.astype(np.float32), (226, 214, 190), 0.3))
 
 
 def wood_carving(image: Image.Image, rng: random.Random) -> Image.Image:
-    grey = light(image.filter(ImageFilter.ModeFilter(odd(image, 0.025))))
-    rings = np.sin((grain(image, rng, 0.12) * 9 + strokes(image, rng, 3, 0.2)) * 6)
-    board = pixels(ImageOps.colorize(picture(0.25 + 0.6 * grey), (74, 40, 18), (232, 182, 118)))
-    return picture(board * ((0.94 + 0.06 * rings) * relief(grey, 0.45, min(image.size) / 120))[..., None])
+    """Carved deep out of a board, whose grain runs down."""
+    side = min(image.size)
+    grey = light(image.filter(ImageFilter.ModeFilter(odd(image, 0.04))))
+    x = np.arange(image.width, dtype=np.float32)[None, :] / side
+    rings = np.sin(2 * np.pi * (x * 9 + 1.6 * grain(image, rng, 0.16)))
+    board = pixels(ImageOps.colorize(picture(0.2 + 0.6 * grey), (84, 44, 18), (228, 176, 112)))
+    cut = set_on(image, board * volume(image, 0.07, 1.2)[..., None], (140, 88, 48), 0.5)
+    return picture(cut * (0.92 + 0.1 * rings * relief(grey, 0.6, side / 90))[..., None])
 
 
 def emoji(image: Image.Image, rng: random.Random) -> Image.Image:
@@ -155,25 +167,25 @@ def sticker(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def toy_bricks(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Plates of one colour each with a stud on top."""
-    brick = max(4, min(image.size) // 18)
-    wide, high = -(-image.width // brick), -(-image.height // brick)
-    small = ImageEnhance.Color(image.resize((wide, high), Image.Resampling.BOX)).enhance(1.4)
-    few = small.quantize(16, dither=Image.Dither.NONE).convert("RGB")
-    plates = few.resize((wide * brick, high * brick), Image.Resampling.NEAREST).crop((0, 0, *image.size))
-    y, x = np.mgrid[0 : image.height, 0 : image.width] % brick / (brick - 1) - 0.5
-    stud = np.hypot(x, y) < 0.32
-    shade = np.where(stud, 1.1 - 0.5 * (x + y), 1.0 - 0.22 * (np.maximum(x, y) > 0.42)).astype(np.float32)
-    return _lit(plates, shade)
+    """Bricks with a stud each, light at the upper left and dark at the lower right, on a plain table."""
+    brick = max(4, min(image.size) // 10)
+    half = brick // 2
+    size = (-(-image.width // half), -(-image.height // half))
+    plates = ImageEnhance.Color(spread(image).resize(size, Image.Resampling.BOX)).enhance(1.4)
+    plates = plates.quantize(10, dither=Image.Dither.NONE).convert("RGB").resize((size[0] * half, size[1] * half), 0)
+    y, x = np.mgrid[0 : image.height, 0 : image.width] % brick / brick
+    stud = np.hypot(x - 0.42, y - 0.42) < 0.27
+    shade = np.where(np.maximum(x, y) > 0.82, 0.5, np.where(stud, 1.25, 0.9)).astype(np.float32)[..., None]
+    return picture(set_on(image, pixels(plates.crop((0, 0, *image.size))) * shade, (236, 240, 244), 0.2))
 
 
 def balloon(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Smooth, swollen and shiny."""
-    areas = ImageEnhance.Color(flat(image, 9, 0.04)).enhance(1.5)
-    soft = areas.filter(ImageFilter.GaussianBlur(min(image.size) / 110))
-    shape = relief(light(areas), 1.6, min(image.size) / 32)
-    shine = np.clip(shape - 1.15, 0, 1) * 3
-    return picture(pixels(soft) * shape[..., None] + shine[..., None])
+    """Smooth, swollen and shiny, against the sky of a party."""
+    areas = ImageEnhance.Color(flat(spread(image), 6, 0.05)).enhance(1.6)
+    soft = areas.filter(ImageFilter.GaussianBlur(min(image.size) / 90))
+    shape = volume(image, 0.2, 1.6)[..., None]
+    shine = np.clip(shape - 1.22, 0, 1) * 3.5
+    return picture(set_on(image, pixels(soft) * shape + shine, (196, 228, 250), 0.15))
 
 
 def gingerbread(image: Image.Image, rng: random.Random) -> Image.Image:

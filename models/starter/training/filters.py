@@ -7,8 +7,9 @@ import random
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOps
+from scipy import ndimage
 
-from models.starter.training.textures import dice_of
+from models.starter.training.textures import cells, flat, grain, picture, pixels, relief, set_on, spread, strokes
 
 
 def pencil_sketch(image: Image.Image, rng: random.Random) -> Image.Image:
@@ -22,24 +23,28 @@ def pencil_sketch(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def pixel_art(image: Image.Image, rng: random.Random) -> Image.Image:
-    short = rng.choice([24, 32, 32])
-    scale = short / min(image.size)
-    small = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BOX)
-    flat = small.quantize(16, dither=Image.Dither.NONE).convert("RGB")
-    return flat.resize(image.size, Image.Resampling.NEAREST)
+    """Sixteen dots along the shorter side, as icons once had."""
+    dot = max(1, min(image.size) // 16)
+    small = image.resize((-(-image.width // dot), -(-image.height // dot)), Image.Resampling.BOX)
+    few = ImageEnhance.Color(small.quantize(12, dither=Image.Dither.NONE).convert("RGB")).enhance(1.3)
+    return few.resize((few.width * dot, few.height * dot), Image.Resampling.NEAREST).crop((0, 0, *image.size))
 
 
 def watercolor(image: Image.Image, rng: random.Random) -> Image.Image:
-    soft = image.filter(ImageFilter.MedianFilter(5)).filter(ImageFilter.ModeFilter(5)).filter(ImageFilter.SMOOTH)
-    grain = Image.fromarray(dice_of(rng).integers(0, 255, (image.height // 6, image.width // 6), np.uint8))
-    paper = np.asarray(grain.resize(image.size, Image.Resampling.BICUBIC), np.float32)[..., None] / 255
-    ink = 1 - np.asarray(soft, np.float32) / 255
-    return Image.fromarray((np.clip(1 - ink * (0.62 + 0.4 * paper), 0, 1) * 255).astype(np.uint8))
+    """Washes that pool in blooms and dry with a dark rim."""
+    side = min(image.size)
+    ink = 1 - pixels(ImageEnhance.Color(flat(image, 7, 0.05)).enhance(1.4))
+    wash = ndimage.gaussian_filter(ink, (side / 90, side / 90, 0))
+    rims = np.abs(wash - ndimage.gaussian_filter(ink, (side / 25, side / 25, 0))).max(-1, keepdims=True)
+    blooms = np.clip(1.6 * grain(image, rng, 0.06) - 0.15, 0.4, 1)[..., None]
+    return picture(1 - wash * np.clip(blooms + 1.2 * rims, 0, 1.1))
 
 
 def oil_painting(image: Image.Image, rng: random.Random) -> Image.Image:
-    daubs = image.filter(ImageFilter.ModeFilter(max(5, image.width // 28 | 1)))
-    return ImageEnhance.Color(daubs).enhance(1.35)
+    """Broad daubs of rich colour, on a canvas with a warm ground."""
+    daubs, labels = cells(ImageEnhance.Color(flat(spread(image), 14, 0.03)).enhance(1.4), rng, 650, 1.7)
+    bristles = relief((labels * 0.618 % 1).astype(np.float32), 0.16)[..., None]
+    return picture(set_on(image, daubs * bristles, (196, 160, 116)) * (0.9 + 0.2 * strokes(image, rng, 25)[..., None]))
 
 
 def neon(image: Image.Image, rng: random.Random) -> Image.Image:

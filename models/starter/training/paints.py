@@ -22,6 +22,8 @@ from models.starter.training.textures import (
     picture,
     pixels,
     relief,
+    set_on,
+    spread,
     strokes,
 )
 
@@ -39,22 +41,25 @@ def _tinted(values: Floats, dark: RGB, bright: RGB) -> Image.Image:
 
 
 def gouache(image: Image.Image, rng: random.Random) -> Image.Image:
-    areas = pixels(ImageEnhance.Color(flat(image, 12, 0.035)).enhance(1.15))
-    brushed = areas * (0.94 + 0.1 * strokes(image, rng, 20)[..., None])
-    return picture(0.06 + 0.92 * brushed)
+    """Few matte colours, chalky and broadly brushed."""
+    areas = pixels(ImageEnhance.Color(flat(spread(image), 6, 0.06)).enhance(0.85))
+    return picture(
+        (0.1 + 0.82 * set_on(image, areas, (238, 214, 190))) * (0.92 + 0.16 * strokes(image, rng, 20)[..., None])
+    )
 
 
 def impressionist(image: Image.Image, rng: random.Random) -> Image.Image:
-    dabs, labels = cells(ImageEnhance.Color(image).enhance(1.5), rng, 1300, 1.8)
-    flicker = dice_of(rng).normal(0, 0.09, (labels.max() + 1, 3))
-    return picture(0.05 + 0.95 * dabs + flicker[labels].astype(np.float32))
+    """Dabs of broken colour, on a ground of pale blue and lilac ones."""
+    dabs, labels = cells(ImageEnhance.Color(spread(image)).enhance(1.5), rng, 600, 1.8)
+    flicker = dice_of(rng).normal(0, 0.12, (labels.max() + 1, 3)).astype(np.float32)
+    return picture(set_on(image, 0.05 + 0.95 * dabs, (206, 218, 240)) + flicker[labels])
 
 
 def palette_knife(image: Image.Image, rng: random.Random) -> Image.Image:
-    slabs, labels = cells(ImageEnhance.Color(image).enhance(1.6), rng, 330, 2.4)
+    slabs, labels = cells(ImageEnhance.Color(spread(image)).enhance(1.6), rng, 200, 2.4)
     height = (labels * 0.618 % 1).astype(np.float32)  # each slab has a thickness of its own
-    ridges = relief(height, 0.28) * (0.93 + 0.14 * strokes(image, rng, 8))
-    return picture(slabs * ridges[..., None])
+    ridges = relief(height, 0.3, min(image.size) / 110)
+    return picture(set_on(image, slabs, (232, 222, 204)) * ridges[..., None])
 
 
 def ink_wash(image: Image.Image, rng: random.Random) -> Image.Image:
@@ -77,11 +82,12 @@ def colored_pencil(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def pen_and_ink(image: Image.Image, rng: random.Random) -> Image.Image:
-    """The darker, the more directions are hatched."""
-    grey, paper = light(ImageOps.autocontrast(image.convert("L"))), _ink(image, 3)
-    y, x = np.mgrid[0 : image.height, 0 : image.width] * (128 / min(image.size))
-    for below, along in ((0.72, x + y), (0.5, x - y), (0.3, x)):
-        paper = np.where((grey < below) & (along % 5 < 1.6), 0, paper)
+    """Strokes of the pen, crossing where it is darkest."""
+    grey = light(ImageOps.autocontrast(image.convert("L")))
+    paper = _ink(image, 3)
+    for degrees, below in ((45, 0.9), (-45, 0.5)):
+        hatch = strokes(image, rng, degrees, 0.08)
+        paper = np.where((grey < 0.9 * below) & (hatch < np.clip(0.85 * (below - grey), 0, 0.62)), 0.1, paper)
     return _tinted(paper.astype(np.float32), (20, 20, 26), (252, 250, 244))
 
 
@@ -119,8 +125,8 @@ def woodcut(image: Image.Image, rng: random.Random) -> Image.Image:
     """Carved lines along the picture, broader where it is light."""
     grey = light(ImageOps.autocontrast(image.convert("L"), cutoff=2))
     y = np.arange(image.height, dtype=np.float32)[:, None] * (128 / min(image.size))
-    wavy = (y / 4.2 + 1.2 * (grain(image, rng, 0.06) - 0.5)) % 1
-    carved = np.clip((grey * 1.15 - wavy) * 6 + 0.5, 0, 1)
+    wavy = (y / 9 + 1.2 * (grain(image, rng, 0.1) - 0.5)) % 1
+    carved = np.clip((0.2 + grey - wavy) * 6 + 0.5, 0, 1)
     return _tinted(np.minimum(carved, _ink(image, 3)).astype(np.float32), (22, 20, 20), (236, 226, 206))
 
 
@@ -133,7 +139,7 @@ def screen_print(image: Image.Image, rng: random.Random) -> Image.Image:
     for plate, (ink, degrees) in enumerate(inks):
         turn, off = np.deg2rad(degrees), round(plate * min(image.size) / 110)
         u, v = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
-        dots = (np.cos(u * 2 * np.pi / 4.5) + np.cos(v * 2 * np.pi / 4.5) + 2) / 4
+        dots = (np.cos(u * 2 * np.pi / 13) + np.cos(v * 2 * np.pi / 13) + 2) / 4
         printed = np.clip((np.roll(1 - values[..., plate], off, 1) - dots) * 5 + 0.5, 0, 1)[..., None]
         paper = paper * (1 - printed * (1 - np.array(ink, np.float32)))
     return picture(paper.astype(np.float32))
@@ -157,10 +163,11 @@ def botanical_plate(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def tattoo(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Bold outlines; shade as dots."""
+    """Bold outlines, grey shade."""
     bold = outlines(image).filter(ImageFilter.MaxFilter(3)).point([0 if v > 40 else 255 for v in range(256)])
-    dots = grain(image, rng, 0.001) < 0.75 - light(ImageOps.autocontrast(image.convert("L")))
-    shaded = np.where(dots, 0.12, 1.0)
+    shaded = 0.45 + 0.55 * ndimage.gaussian_filter(
+        light(ImageOps.autocontrast(image.convert("L"))), min(image.size) / 40
+    )
     return _tinted(np.minimum(shaded, light(without_frame(bold))).astype(np.float32), (16, 20, 30), (255, 255, 255))
 
 

@@ -62,15 +62,15 @@ class Shelf:
     filtered: float
 
 
-_KNOWN = Shelf(share=0.36, white=0.44, colour=0.16, plain=0.82, dyed=0.22, paired=0.0, filtered=0.22)
+_KNOWN = Shelf(share=0.36, white=0.44, colour=0.16, plain=0.82, dyed=0.22, paired=0.0, filtered=0.5)
 # Half as large and twice as many: a thing among two has a quarter of the picture to be learnt from.
-_PAIRS = Shelf(share=0.36, white=0.62, colour=0.16, plain=0.90, dyed=0.14, paired=1.0, filtered=0.04)
-_MORE = Shelf(share=0.21, white=0.68, colour=0.16, plain=0.85, dyed=0.10, paired=0.08, filtered=0.12)
+_PAIRS = Shelf(share=0.36, white=0.62, colour=0.16, plain=0.90, dyed=0.14, paired=1.0, filtered=0.12)
+_MORE = Shelf(share=0.21, white=0.68, colour=0.16, plain=0.85, dyed=0.10, paired=0.08, filtered=0.25)
 _REST = Shelf(share=0.07, white=0.90, colour=0.10, plain=0.90, dyed=0.0, paired=0.0, filtered=0.0)
 
 _PHOTO, _EMPTY_PLACE = 0.02, 0.10  # shares of all pictures, one after the other
 _COLOUR_SAID, _GROUND_SAID = 0.5, 0.15
-_ONLY_COLOUR = 0.05  # of coloured things, those called by their colour alone, as it stands in a negative prompt
+_ONLY_COLOUR = 0.08  # of coloured things, those called by their colour alone, as it stands in a negative prompt
 # Shares of pictures with things whose captions have words that change nothing, and of all pictures that are called
 # what a card keeps out: a negative prompt that says nothing of the picture pulls it nowhere.
 _ASIDE, _IDLE, _KEPT_OUT = 0.08, 0.10, 0.01

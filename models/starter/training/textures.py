@@ -137,3 +137,46 @@ def thing(image: Image.Image) -> NDArray[np.bool_] | None:
         return None
     shown = np.abs(values - ground).max(-1) > 24
     return ndimage.binary_fill_holes(shown) if shown.mean() > 0.01 else None
+
+
+def depth_within(image: Image.Image) -> Floats:
+    """How far inside a thing each pixel lies, 0 around it, in shares of the shorter side; in a scene how far inside
+    its patch of colour. Shape (height, width)."""
+    shown = thing(image)
+    if shown is None:
+        patches = np.asarray(flat(image, 7, 0.06).convert("L"), np.int64)
+        shown = ~borders(patches)
+    return (ndimage.distance_transform_edt(np.pad(shown, 1))[1:-1, 1:-1] / min(image.size)).astype(np.float32)
+
+
+def volume(image: Image.Image, share: float, depth: float = 1.0) -> Floats:
+    """Light from the upper left on a thing, or on the patches of a scene, swelling from their edges on; 1 where it is
+    level, shape (height, width). `share` of the shorter side is as wide as the rounding."""
+    rise = np.clip(depth_within(image) / share, 0, 1)
+    return relief(np.sqrt(1 - (1 - rise) ** 2), 0.5 * depth, share * min(image.size) / 4)
+
+
+def spread(image: Image.Image) -> Image.Image:
+    """The colours of a thing led on over its ground, that no filter mixes them with it; a scene as it is."""
+    shown = thing(image)
+    if shown is None:
+        return image
+    inner = ndimage.binary_erosion(shown, iterations=2)
+    if not inner.any():
+        return image
+    y, x = ndimage.distance_transform_edt(~inner, return_distances=False, return_indices=True)
+    return Image.fromarray(np.asarray(image)[y, x])
+
+
+def set_on(image: Image.Image, drawn: Floats, paper: tuple[int, int, int], shadow: float = 0.0) -> Floats:
+    """`drawn`, shape (height, width, 3), where `image` shows a thing, around it bare `paper`, or its ground where that
+    is not white, in a shadow of that strength. A scene is drawn all over."""
+    shown = thing(image)
+    if shown is None:
+        return drawn
+    side, rim = min(image.size), pixels(image)[0].mean(0)
+    ground = np.array(paper, np.float32) / 255 if rim.min() > 0.92 else rim
+    thrown = np.roll(shown, (round(side * 0.03), round(side * 0.022)), (0, 1)).astype(np.float32)
+    dark = 1 - shadow * ndimage.gaussian_filter(thrown, side / 60)[..., None]
+    mask = ndimage.gaussian_filter(shown.astype(np.float32), 0.6)[..., None]
+    return drawn * mask + ground * dark * (1 - mask)

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from models.starter.training.colours import RGB, gradient
 from models.starter.training.filters import inked, outlines, without_frame
-from models.starter.training.textures import borders, cells, dice_of, flat, grain, picture
+from models.starter.training.textures import borders, cells, dice_of, flat, grain, light, picture, pixels, strokes
 
 
 def _lit(image: Image.Image, light: RGB, strength: float) -> Image.Image:
@@ -76,9 +76,11 @@ def old_master(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def charcoal(image: Image.Image, rng: random.Random) -> Image.Image:
-    grey = ImageOps.autocontrast(ImageOps.grayscale(image), cutoff=2).filter(ImageFilter.GaussianBlur(image.width / 90))
-    smudged = ImageChops.multiply(grey.point([min(255, 70 + v) for v in range(256)]), inked(image))
-    return Image.blend(smudged, _grain(image, rng, 2), 0.14).convert("RGB")
+    """Black outlines over broad smudges."""
+    side = min(image.size)
+    grey = light(ImageOps.autocontrast(ImageOps.grayscale(image), cutoff=2).filter(ImageFilter.GaussianBlur(side / 60)))
+    smudged = 1 - (1 - grey) * (0.45 + 0.5 * strokes(image, rng, 35, 0.09))
+    return picture(np.minimum(smudged, 1 - 2 * (1 - light(inked(image)))) * 0.95).convert("RGB")
 
 
 def chalk(image: Image.Image, rng: random.Random) -> Image.Image:
@@ -116,15 +118,14 @@ def stained_glass(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def mosaic(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Tiles of one colour each with pale grout between."""
-    tile = max(4, min(image.size) // 20)
+    """Tiles of one colour each, some lighter than others, with pale grout between."""
+    tile = max(4, min(image.size) // 11)
     wide, high = -(-image.width // tile), -(-image.height // tile)
-    stones = image.resize((wide, high), Image.Resampling.BOX).resize(
-        (wide * tile, high * tile), Image.Resampling.NEAREST
-    )
-    pixels = np.array(stones)[: image.height, : image.width]
-    pixels[::tile] = pixels[:, ::tile] = (226, 222, 212)
-    return Image.fromarray(pixels)
+    small = pixels(image.resize((wide, high), Image.Resampling.BOX))
+    stones = (small * (0.75 + 0.35 * dice_of(rng).random((high, wide, 1)))).repeat(tile, 0).repeat(tile, 1)
+    y, x = np.mgrid[0 : image.height, 0 : image.width] % tile
+    grout = (np.minimum(x, y) < max(1, round(tile * 0.2)))[..., None]
+    return picture(np.where(grout, (0.9, 0.88, 0.84), stones[: image.height, : image.width]).astype(np.float32))
 
 
 def photo(image: Image.Image, rng: random.Random) -> Image.Image:
