@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -144,9 +147,104 @@ def test_the_worker_ends_with_the_page(wanted: Order) -> None:
     assert child.process.wait(15) == 0
 
 
-def test_the_page_side_knows_no_torch() -> None:
-    import subprocess
-    import sys
+def deaf(seconds: float) -> list[str]:
+    """A worker that does not read what it is told: it still starts, or it hangs."""
+    return [sys.executable, "-c", f"import time; time.sleep({seconds})"]
 
+
+def test_row15_stop_and_close_never_wait_for_a_worker_that_does_not_listen(wanted: Order) -> None:
+    link = WorkerLink(command=deaf(60))
+    photo = replace(wanted, init_image=bytes(8_000_000))  # more than any pipe holds
+    told: list[type[Exception]] = []
+
+    def draw() -> None:
+        try:
+            link.draw(photo, ignore)
+        except (Stopped, WorkerDied) as error:
+            told.append(type(error))
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    time.sleep(0.3)
+    began = time.monotonic()
+    link.cancel()
+    assert time.monotonic() - began < 0.2
+    link.close()
+    assert time.monotonic() - began < 2
+    thread.join(5)
+    assert told == [Stopped]
+
+
+def test_row13_a_worker_that_always_dies_is_not_started_without_end(wanted: Order, tmp_path: Path) -> None:
+    births = tmp_path / "births"
+    code = f"open({str(births)!r}, 'a').write('x'); raise SystemExit('no such driver')"
+    link = WorkerLink(command=[sys.executable, "-c", code])
+    link.start(wanted.model)
+    end = time.monotonic() + 20
+    while link.state != "dead" or len(births.read_text()) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    time.sleep(1)
+    assert births.read_text() == "xx"
+    with pytest.raises(WorkerDied, match="could not start") as told:
+        link.draw(wanted, ignore)
+    assert told.value.fix == "retry" and "no such driver" in told.value.hint
+    link.close()
+
+
+def test_row13_what_was_loaded_ahead_is_not_loaded_again_after_a_death(wanted: Order, tmp_path: Path) -> None:
+    """Lest it was the cause."""
+    heard = tmp_path / "heard"
+    code = (
+        "import os, sys; from pathlib import Path; from webui.engine import wire\n"
+        f"to = Path({str(heard)!r}); first = not to.exists(); to.touch()\n"
+        "to.write_text(to.read_text() + wire.read(sys.stdin.buffer)['kind'] + ' '); os._exit(1) if first else None\n"
+        "wire.read(sys.stdin.buffer)"
+    )
+    link = WorkerLink(command=[sys.executable, "-c", code])
+    link.start(wanted.model)
+    end = time.monotonic() + 30
+    while not heard.exists() or "preload" not in heard.read_text() or link.state != "starting":
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    threading.Timer(2, link.cancel).start()
+    with pytest.raises(Stopped):
+        link.draw(wanted, ignore)
+    assert heard.read_text().split() == ["preload", "draw"]
+    link.close()
+
+
+def test_row13_a_lost_card_costs_the_process_not_the_job(tmp_path: Path, wanted: Order) -> None:
+    """After a CUDA error each call of a process fails; only a new process has a card again."""
+    births = tmp_path / "births"
+    code = (
+        "import webui.engine.serve as s, types; from pathlib import Path; from webui.core.types import DeviceFacts\n"
+        f"births = Path({str(births)!r}); nth = len(births.read_text()) if births.exists() else 0\n"
+        "births.write_text('x' * (nth + 1))\n"
+        "class Sleepy:\n"
+        "    facts, model = DeviceFacts('cuda', 'a card', 1, 1, 'float16'), ''\n"
+        "    def facts_now(self): return self.facts\n"
+        "    def draw(self, *_):\n"
+        "        raise RuntimeError('CUDA error: an illegal memory access was encountered' if nth == 0 else 'else')\n"
+        "pipe = s.protected_pipe(); pipe.start(); s.serve(pipe, Sleepy)"
+    )
+    link = WorkerLink(command=[sys.executable, "-c", code])
+    with pytest.raises(WorkerDied):
+        link.draw(wanted, ignore)
+    with pytest.raises(RuntimeError, match="else"):  # a bug of another sort: the process lives on
+        link.draw(wanted, ignore)
+    with pytest.raises(RuntimeError, match="else"):
+        link.draw(wanted, ignore)
+    assert births.read_text() == "xx"
+    link.close()
+
+
+def test_the_worker_listens_before_it_has_torch() -> None:
+    """Else Stop, and the signals meant for Easel alone, would find nobody for seconds."""
+    code = "import sys, webui.engine.serve; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
+
+
+def test_the_page_side_knows_no_torch() -> None:
     code = "import sys, webui.engine.link, webui.families as f; f.all_families(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0

@@ -38,11 +38,12 @@ class Patience:
 @dataclass(eq=False)
 class _Child:
     process: subprocess.Popen[bytes]
+    orders: queue.SimpleQueue[Message | None] = field(default_factory=queue.SimpleQueue)
     answers: queue.Queue[Message | None] = field(default_factory=queue.Queue)
     pulse: int = 0
     alive_at: float = field(default_factory=time.monotonic)
     ready: bool = False
-    born: float = field(default_factory=time.monotonic)
+    last_words: str = ""
 
     @property
     def dead(self) -> bool:
@@ -73,6 +74,7 @@ class WorkerLink:
         self._numbers = itertools.count(1)
         self._number = 0
         self._cancelled_at: float | None = None
+        self._deaths = 0  # since an order was last answered
         self._closed = False
 
     @property
@@ -109,7 +111,7 @@ class WorkerLink:
             if self._number and self._cancelled_at is None:
                 self._cancelled_at = time.monotonic()
                 if self._child is not None:
-                    self._send(self._child, {"kind": "cancel", "number": self._number})
+                    self._child.orders.put({"kind": "cancel", "number": self._number})
 
     def close(self) -> None:
         """End the process. A draw that waits raises WorkerDied."""
@@ -123,8 +125,7 @@ class WorkerLink:
     def _ordered(self, order: Order) -> _Child:
         child = self._alive()
         child.alive_at = time.monotonic()
-        if not self._send(child, {"kind": "draw", "number": self._number, **wire.pack_order(order)}):
-            raise self._died()
+        child.orders.put({"kind": "draw", "number": self._number, **wire.pack_order(order)})
         return child
 
     def _finished(self, child: _Child, on_progress: Callable[[Progress], None]) -> GeneratedImage:
@@ -136,7 +137,7 @@ class WorkerLink:
                 self._look(child, watch)
                 continue
             if message is None:
-                raise Stopped if self._cancelled_at else self._died()
+                raise Stopped if self._cancelled_at else _died(child)
             if message.get("number") != self._number:
                 continue
             if message["kind"] == "progress":
@@ -146,6 +147,7 @@ class WorkerLink:
                     on_progress(progress)
                 self._look(child, watch)
                 continue
+            self._deaths = 0
             return _answer(message)
 
     def _look(self, child: _Child, watch: _Watch) -> None:
@@ -158,14 +160,6 @@ class WorkerLink:
             log.error("the worker shows no life since %.0f s and is replaced", now - child.alive_at)
             self._replace(child)
             raise WorkerDied("The drawing process hung and was started anew.", "Try again.", "retry", "Try again")
-
-    def _died(self) -> WorkerDied:
-        return WorkerDied(
-            "The drawing process ended unexpectedly, mostly because the computer's memory was full.",
-            "It was started anew. Close other programs or choose a smaller size.",
-            "retry",
-            "Try again",
-        )
 
     def _replace(self, child: _Child) -> None:
         child.process.kill()
@@ -184,23 +178,14 @@ class WorkerLink:
     def _spawn(self) -> _Child:
         process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         child = _Child(process)
-        threading.Thread(target=self._hear, args=(child,), name="worker answers", daemon=True).start()
-        threading.Thread(target=_log_lines, args=(process,), name="worker log", daemon=True).start()
-        if self._preload is not None:
-            self._send(child, {"kind": "preload", "card": wire.pack_card(self._preload)})
+        for work, name in ((self._hear, "answers"), (_tell, "orders"), (_log_lines, "log")):
+            threading.Thread(target=work, args=(child,), name=f"worker {name}", daemon=True).start()
+        if self._preload is not None and not self._deaths:
+            child.orders.put({"kind": "preload", "card": wire.pack_card(self._preload)})
         return child
 
-    def _send(self, child: _Child, message: Message) -> bool:
-        assert child.process.stdin is not None
-        with self._guard:
-            try:
-                wire.write(child.process.stdin, message)
-            except OSError:
-                return False
-        return True
-
     def _hear(self, child: _Child) -> None:
-        """One thread a child: what it says, until its end; then the next one is started."""
+        """One thread a child: what it says, until its end."""
         assert child.process.stdout is not None
         try:
             while True:
@@ -208,9 +193,17 @@ class WorkerLink:
         except (EOFError, OSError, ValueError):
             child.process.kill()
             child.process.wait()
+            child.orders.put(None)
             child.answers.put(None)
-        lived = time.monotonic() - child.born
-        if not self._closed and child is self._child and (child.ready or lived > 5):
+        with self._guard:
+            if child is self._child and not self._closed:
+                self._mourn()
+
+    def _mourn(self) -> None:
+        """Another one at once after the first death, but without what was loaded ahead, lest that killed it; after the
+        second when it is needed."""
+        self._deaths += 1
+        if self._deaths == 1:
             self._alive()
 
     def _heard(self, child: _Child, message: Message) -> None:
@@ -223,7 +216,7 @@ class WorkerLink:
         if kind == "ready":
             self.facts, child.ready = wire.unpack_facts(message["facts"]), True
         elif kind == "model":
-            self.model = message["id"]
+            self.facts, self.model = wire.unpack_facts(message["facts"]), message["id"]
         elif "number" in message:
             child.answers.put(message)
 
@@ -265,12 +258,36 @@ def _answer(message: Message) -> GeneratedImage:
 
 
 def _command(device: str, vram: float | None, threads: int | None) -> list[str]:
-    command = [sys.executable, "-m", "webui.engine.worker", "--device", device]
+    command = [sys.executable, "-m", "webui.engine.serve", "--device", device]
     command += ["--vram", str(vram)] if vram else []
     return command + (["--threads", str(threads)] if threads else [])
 
 
-def _log_lines(process: subprocess.Popen[bytes]) -> None:
-    assert process.stderr is not None
-    for line in process.stderr:
-        log.info("%s", line.decode(errors="replace").rstrip())
+def _died(child: _Child) -> WorkerDied:
+    if not child.ready:
+        said = f" It said: “{child.last_words[:200]}”." if child.last_words else ""
+        return WorkerDied("The drawing process could not start.", f"The log tells more.{said}", "retry", "Try again")
+    return WorkerDied(
+        "The drawing process ended unexpectedly: the computer's memory was full, or its graphics card failed.",
+        "It was started anew. Close other programs or choose a smaller size.",
+        "retry",
+        "Try again",
+    )
+
+
+def _tell(child: _Child) -> None:
+    """One thread a child: what it is told, in order. Whoever tells it something never waits for it to listen."""
+    assert child.process.stdin is not None
+    try:
+        for message in iter(child.orders.get, None):
+            wire.write(child.process.stdin, message)
+    except (OSError, ValueError):
+        return  # it is dead, which `_hear` notices
+
+
+def _log_lines(child: _Child) -> None:
+    assert child.process.stderr is not None
+    for line in child.process.stderr:
+        if said := line.decode(errors="replace").rstrip():
+            child.last_words = said
+            log.info("%s", said)

@@ -29,16 +29,20 @@ def place(model: Model, plan: VramPlan, device: Any) -> None:
     if model.placed == (plan.rung, device):
         return
     take_off(model)
-    if plan.rung == "cpu":
-        for network in model.networks():
-            network.to(torch.float32)
-    for part in _streamed.get(plan.rung, ()):
-        for network in model.part(part):
-            _stream(network, plan.rung, device)
-    for part in _staying.get(plan.rung, ()):
-        for network in model.part(part):
-            network.to(device)
     model.placed = (plan.rung, device)
+    try:
+        if plan.rung == "cpu":
+            for network in model.networks():
+                network.to(torch.float32)
+        for part in _streamed.get(plan.rung, ()):
+            for network in model.part(part):
+                _stream(network, plan.rung, device)
+        for part in _staying.get(plan.rung, ()):
+            for network in model.part(part):
+                network.to(device)
+    except BaseException:  # half of it may be there
+        take_off(model)
+        raise
 
 
 def streams_denoiser(plan: VramPlan) -> bool:

@@ -1,7 +1,7 @@
 """The worker's side of the pipe. Orders come on stdin, answers go to what was stdout; EOF on stdin ends the process.
 
 in:   draw {number, order}   cancel {number}   preload {card}
-out:  hello   ready {facts}   beat {pulse}   model {id}   progress {number, ...}
+out:  hello   ready {facts}   beat {pulse}   model {id, facts}   progress {number, ...}
           done | fault | stopped | bug {number, ...}
 """
 
@@ -107,9 +107,11 @@ def _draw(pipe: Pipe, worker: Worker, message: Message) -> None:
     except Exception as error:  # noqa: BLE001  (the border: a bug must not end the worker)
         mark = uuid.uuid4().hex[:8]
         log.error("bug %s\n%s", mark, traceback.format_exc())
+        if _has_lost_its_card(error):
+            os._exit(1)  # the next process draws it
         pipe.send("bug", number=number, id=mark, what=f"{type(error).__name__}: {error}"[:500])
     pipe.stopped.pop(number, None)
-    pipe.send("model", id=worker.model)
+    _tell_of_model(pipe, worker)
 
 
 def _preload(pipe: Pipe, worker: Worker, message: Message) -> None:
@@ -126,7 +128,17 @@ def _preload(pipe: Pipe, worker: Worker, message: Message) -> None:
         log.info("%s was not loaded ahead", card.id)
     except Exception:  # the border, too: whoever asks for a picture gets the words
         log.exception("loading ahead failed")
-    pipe.send("model", id=worker.model)
+    _tell_of_model(pipe, worker)
+
+
+def _tell_of_model(pipe: Pipe, worker: Worker) -> None:
+    """What is in memory, and how much of it is free now."""
+    pipe.send("model", id=worker.model, facts=wire.pack_facts(worker.facts_now()))
+
+
+def _has_lost_its_card(error: Exception) -> bool:
+    """After such an error each later call of this process fails, too: the driver was reset, mostly by a sleep."""
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in ("CUDA error", "HIP error"))
 
 
 def protected_pipe() -> Pipe:
@@ -138,7 +150,7 @@ def protected_pipe() -> Pipe:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m webui.engine.worker")
+    parser = argparse.ArgumentParser(prog="python -m webui.engine.serve")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--vram", type=float)
@@ -159,3 +171,7 @@ def main() -> None:
         return Worker(asked.device, vram=asked.vram, threads=asked.threads, pulse=pipe.beat)
 
     serve(pipe, make)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 """The worker: one device, one model in memory, one picture at a time.
 
-It runs as a process of its own (`python -m webui.engine.worker`).
+It runs in a process of its own (`python -m webui.engine.serve`).
 """
 
 from __future__ import annotations
@@ -127,7 +127,11 @@ class Worker:
             desk.notes.append(slower_note)
         return drawn
 
-    def _facts_now(self, model: Model | None) -> DeviceFacts:
+    def facts_now(self) -> DeviceFacts:
+        """The device, with what is free there now or would be without the model in memory."""
+        return self._facts_with(self.models.current)
+
+    def _facts_with(self, model: Model | None) -> DeviceFacts:
         """Free memory as the planner wants it: what the model holds there now would be given back."""
         return replace(self.facts, free=min(self.facts.total, self._free() + (self._held(model) if model else 0)))
 
@@ -142,7 +146,7 @@ class Worker:
     def _plan(self, recipe: Recipe, model: Model) -> VramPlan:
         return plan(
             model.card.sizes,
-            self._facts_now(model),
+            self._facts_with(model),
             recipe.width,
             recipe.height,
             cfg=recipe.guidance_scale > 1,
@@ -152,7 +156,7 @@ class Worker:
 
     def _refusal(self, recipe: Recipe, card: ModelCard, tried: VramPlan | None) -> NotEnoughMemory:
         """The planner's words: what it needs, and the smaller size that would fit."""
-        facts = self._facts_now(None)
+        facts = self._facts_with(None)
         family = self.models.family(card)
         fitting = size_that_fits(
             card.sizes,
@@ -199,9 +203,3 @@ def _loading(desk: Desk) -> Callable[[float], None]:
             desk.report(Progress("loading", fraction=fraction))
 
     return report
-
-
-if __name__ == "__main__":
-    from webui.engine.serve import main
-
-    main()

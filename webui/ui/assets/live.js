@@ -58,7 +58,7 @@
     const paint = () => {
       const now = live.now(), worker = now.worker || {};
       const drawing = ['loading', 'running'].includes(now.state) || worker.state === 'busy';
-      const text = live.over ? 'This link has ended' : !live.up ? 'Reconnecting…' : worker.state === 'dead' ? 'Restarting…' : drawing ? (now.state === 'loading' ? 'Loading the model…' : 'Drawing') :
+      const text = live.over ? 'This link has ended' : !live.up ? 'Reconnecting…' : worker.state === 'dead' ? 'Starts with the next picture' : drawing ? (now.state === 'loading' ? 'Loading the model…' : 'Drawing') :
         worker.state === 'ready' ? 'Ready' + (worker.model ? ' · ' + worker.model : '') : 'Getting ready…';
       if (words.textContent !== text) words.textContent = text;
       pill.title = [text, worker.device].filter(Boolean).join(' · ');

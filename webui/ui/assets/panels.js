@@ -45,7 +45,7 @@
     function draw() { element.replaceChildren(h('h2', {}, props.title), h('dl.facts', {}, (props.value || []).map(([a, b]) => [h('dt', {}, a), h('dd', { 'data-fact': a }, b)]))); live(Easel.live.now()); }
     function live(now) {
       const worker = now.worker || {}, dd = element.querySelector('[data-fact="State"]'), device = element.querySelector('[data-fact="Device"]');
-      if (dd) dd.textContent = { starting: 'Getting ready…', ready: 'Ready', busy: 'Drawing', dead: 'Restarting…', closed: 'Closed' }[worker.state] || worker.state || '';
+      if (dd) dd.textContent = { starting: 'Getting ready…', ready: 'Ready', busy: 'Drawing', dead: 'Starts with the next picture', closed: 'Closed' }[worker.state] || worker.state || '';
       if (device && worker.device) device.textContent = worker.device;
     }
     on('live', live); draw(); watch('value', draw);
