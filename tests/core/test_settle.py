@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.cards import BIG, LORAS, SMALL, presets, settled
+from tests.core.cards import BIG, LORAS, PRESETS, SMALL, presets, settled
 from webui.core.errors import InvalidRequest, TooMuchAsked, UserError, WrongFamily
+from webui.core.presets import load_presets
 from webui.core.settle import LIMITS, settle, shape_size
-from webui.core.types import Defaults, Fault, GenerationRequest, Inpainting, LoraUse
+from webui.core.types import Defaults, Fault, GenerationRequest, Inpainting, LoraUse, Recipe
 
 
 def test_an_empty_request_gets_everything_from_the_model() -> None:
@@ -150,10 +152,11 @@ def test_what_the_ceiling_offers_is_really_allowed(count, steps, width, height) 
     except TooMuchAsked as refusal:
         assert asked["width"] * asked["height"] * steps * count > LIMITS.work
         if refusal.fix:
-            smaller = dict(
-                zip(("width", "height"), map(int, refusal.fix.removeprefix("size:").split("x")), strict=True)
-            )
-            assert settled(BIG, **asked | smaller).width == smaller["width"]
+            verb, _, much = refusal.fix.partition(":")
+            names = {"size": ("width", "height"), "count": ("count",), "steps": ("steps",)}[verb]
+            offered = dict(zip(names, map(int, much.split("x")), strict=True))
+            recipe = settled(BIG, **asked | offered)
+            assert verb != "size" or recipe.width == offered["width"]
 
 
 def test_the_models_own_negative_prompt_speaks_where_none_is_given() -> None:
@@ -187,3 +190,58 @@ def test_what_is_kept_of_a_large_photo_counts_too() -> None:
     extended = replace(spot, count=16, inpaint=Inpainting(extend_right=4000))
     with pytest.raises(TooMuchAsked):
         settle(extended, SMALL, {}, presets(), random.Random(1), (4000, 3000))
+
+
+STYLED = """name,prompt,negative_prompt
+Inked,"{prompt}, ink drawing <lora:ink:0.8>",
+Torn,"torn paper <lora:nobody>",
+"""
+
+
+def _with_style(tmp_path: Path, **asked: Any) -> Recipe:
+    (tmp_path / "styles.csv").write_text(STYLED, "utf-8")
+    both = load_presets(PRESETS, tmp_path)
+    return settle(GenerationRequest(**asked), SMALL, LORAS, both, random.Random(0))[0]
+
+
+def test_a_style_brings_the_loras_that_its_file_names(tmp_path: Path) -> None:
+    """As the styles.csv of A1111 does; what is said beside it about the same LoRA wins."""
+    recipe = _with_style(tmp_path, prompt="a cat", style="Inked")
+    assert (recipe.prompt, recipe.loras) == ("a cat, ink drawing", (LoraUse("loras/ink", 0.8),))
+    assert _with_style(tmp_path, prompt="a cat <lora:ink:0.3>", style="Inked").loras == (LoraUse("loras/ink", 0.3),)
+    again = _with_style(tmp_path, prompt=recipe.prompt, loras=recipe.loras)
+    assert (again.prompt, again.loras) == (recipe.prompt, recipe.loras)
+    with pytest.raises(InvalidRequest, match="nobody") as told:
+        _with_style(tmp_path, prompt="a cat", style="Torn")
+    assert "style" in told.value.hint
+
+
+@pytest.mark.parametrize("name", ["LCM", "TCD", "LMS Karras"])
+def test_a_sampler_that_comes_apart_in_many_steps_says_how_many_it_takes(name: str) -> None:
+    with pytest.raises(TooMuchAsked, match=name) as told:
+        settled(sampler=name, steps=150)
+    most = int(told.value.fix.removeprefix("steps:"))
+    assert settled(sampler=name, steps=most).steps == most
+
+
+def test_too_much_of_a_photo_is_mended_by_fewer_pictures_not_by_another_size() -> None:
+    """The photo gives the size."""
+    spot = {"init_image": "photo", "mask_image": "mask", "inpaint": Inpainting(area="whole")}
+    with pytest.raises(TooMuchAsked) as told:
+        settled(BIG, **spot, width=2048, height=2048, steps=150, count=16)
+    verb, _, most = told.value.fix.partition(":")
+    assert verb == "count"
+    assert settle(
+        GenerationRequest(**spot, width=2048, height=2048, steps=150, count=int(most)),
+        BIG,
+        LORAS,
+        presets(),
+        random.Random(0),
+    )[1] == int(most)
+
+
+def test_a_recipe_of_a_newer_easel_opens() -> None:
+    recipe = settled(loras=(LoraUse("loras/ink", 0.5),))
+    newer = recipe.to_dict()
+    newer["mood"] = newer["loras"][0]["mood"] = newer["inpaint"]["mood"] = "glad"
+    assert Recipe.from_dict(newer) == recipe

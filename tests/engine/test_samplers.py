@@ -76,3 +76,14 @@ def test_a_seed_gives_the_same_picture_again_with_every_sampler(
     first = worker.draw(made).pixels
     torch.rand(7)  # whoever else uses torch's own dice
     assert worker.draw(made).pixels == first
+
+
+def test_no_sampler_asks_for_numbers_that_apples_gpus_do_not_know(starter: Path) -> None:
+    from diffusers import EulerDiscreteScheduler
+
+    base = EulerDiscreteScheduler.from_pretrained(starter, subfolder="scheduler")
+    presets = load_presets(shipped_presets, None)
+    for name in ("DPM2", "DPM2 Karras"):
+        made = build_scheduler(presets, name, base)
+        made.set_timesteps(10, device="cpu")
+        assert made.timesteps.dtype == torch.float32

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import torch
 
 from tests.drawing import card_of, families, order
 from tests.faults.injected import always, card_worker, out_of_memory
@@ -15,6 +16,7 @@ from tests.tiny import TinyModels
 from webui.core.errors import NotEnoughMemory
 from webui.core.types import Order
 from webui.engine.ladder import slower_note
+from webui.engine.place import take_off
 from webui.engine.worker import Worker
 
 
@@ -60,6 +62,29 @@ def test_row01_every_rung_draws_the_same_picture(card: Worker, wanted: Order, tr
         rescued = card.draw(wanted)
     assert rescued.rung == rungs[tries]
     assert rescued.pixels == whole.pixels
+
+
+def test_row01_a_model_that_fits_only_half_is_taken_off_again(card: Worker, wanted: Order) -> None:
+    """Else what lies there already is missing in all plans to come."""
+    whole, model = card.draw(wanted), card.models.current
+    assert model is not None
+    take_off(model)
+    unet = model.pipe.unet
+    moved: list[object] = []
+
+    def full(device: object = None, *more: object, **named: object) -> object:
+        moved.append(device)
+        if len(moved) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return type(unet).to(unet, device, *more, **named) if device is not None else type(unet).to(unet, **named)
+
+    unet.to = full
+    try:
+        rescued = card.draw(wanted)
+    finally:
+        del unet.to
+    assert rescued.rung == "text_encoder_leaves" and rescued.pixels == whole.pixels
+    assert model.placed is not None and model.placed[0] == "text_encoder_leaves"
 
 
 def test_row02_out_of_memory_while_encoding(card: Worker, wanted: Order) -> None:

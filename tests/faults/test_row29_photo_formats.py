@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from tests.faults.photos import arrow
 from webui.core.errors import PictureBroken, PictureTooBig
@@ -127,3 +127,29 @@ def test_row29_bytes_turned_anywhere_never_surprise(kind) -> None:
             assert open_photo(bytes(turned), max_pixels=1_000_000).mode == "RGB"
         except (PictureBroken, PictureTooBig) as refusal:
             assert refusal.message
+
+
+def _swapped_profile() -> bytes:
+    """A colour profile whose red is sRGB's blue and the other way round, under a name of its own."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    for was, new in ((b"rXYZ", b"----"), (b"bXYZ", b"rXYZ"), (b"----", b"bXYZ")):
+        at = profile.index(was, 128)
+        profile[at : at + 4] = new
+    return bytes(profile).replace("sRGB".encode("utf-16-be"), "blue".encode("utf-16-be"))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_row29_colours_of_another_profile_become_those_of_a_screen(mode: str) -> None:
+    """Phones write Display P3 and cameras Adobe RGB; a picture that is taken for sRGB is pale."""
+    red = Image.new("RGBA", (60, 40), (255, 0, 0, 255)).convert("RGB").convert(mode)
+    photo = np.asarray(open_photo(saved(red, "PNG", icc_profile=_swapped_profile()))).astype(int)
+    assert np.abs(photo - (0, 0, 255)).max() < 8
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for harmless in (srgb, b"nonsense" * 40):
+        kept = np.asarray(open_photo(saved(red, "PNG", icc_profile=harmless)))
+        assert (kept == (255, 0, 0)).all()
+
+
+def test_row29_a_profile_of_another_kind_than_the_picture_is_left_out() -> None:
+    grey = Image.new("L", (60, 40), 90)
+    assert (np.asarray(open_photo(saved(grey, "PNG", icc_profile=_swapped_profile()))) == 90).all()

@@ -8,7 +8,7 @@ import zlib
 from typing import Literal
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from webui.core.errors import PictureBroken, PictureTooBig
 from webui.core.heif import heif_size, is_heif, read_heif
@@ -161,7 +161,8 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _flat(image: Image.Image) -> Image.Image:
-    """Any mode as RGB on white."""
+    """Any mode and any colour profile as sRGB on white."""
+    image = _in_srgb(image)
     if image.mode.startswith(("I", "F")):
         return _eight_bits(image).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
@@ -169,6 +170,23 @@ def _flat(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, rgba).convert("RGB")
     return image.convert("RGB")
+
+
+def _in_srgb(image: Image.Image) -> Image.Image:
+    """A picture with a profile of its own in sRGB (phones write Display P3, cameras Adobe RGB); others as they are."""
+    profile = image.info.get("icc_profile")
+    if not isinstance(profile, bytes) or not profile:
+        return image
+    if image.mode in ("P", "PA"):
+        image = image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(own).casefold():
+            return image
+        mode = "RGBA" if image.mode in ("RGBA", "LA") else "RGB"
+        return ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode=mode) or image
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image  # nonsense, or of another kind than the picture
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

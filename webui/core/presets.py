@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from webui.core.files import keep_as_bad
 from webui.core.model_presets import ModelPreset, read_models
+from webui.core.prompt import extract_loras
 from webui.core.tasks import TaskPreset, read_tasks
 
 BIGGEST_FILE = 64 * 2**20
@@ -26,13 +27,17 @@ Thing = TypeVar("Thing")
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """A look. `prompt` may hold {prompt}, else it comes last. `preview` is a file of presets/styles/previews."""
+    """A look. `prompt` may hold {prompt}, else it comes last. `preview` is a file of presets/styles/previews.
+
+    `loras` are those that its file names in the prompt: (name, weight as text).
+    """
 
     name: str
     prompt: str
     negative_prompt: str = ""
     group: str = ""
     preview: str = ""
+    loras: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +51,17 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """A way to walk from noise to picture: a diffusers scheduler class by name, and what it is built with."""
+    """A way to walk from noise to picture: a diffusers scheduler class by name, and what it is built with.
+
+    `most_steps`: in more it cannot be built, or what it draws comes apart.
+    """
 
     name: str
     aliases: tuple[str, ...] = ()
     scheduler: str = "EulerDiscreteScheduler"
     arguments: Mapping[str, Any] = field(default_factory=dict)
     hint: str = ""
+    most_steps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +188,8 @@ def _style(row: dict[str, Any], stem: str) -> Style | None:
     preview = row.get("preview")
     preview = preview if isinstance(preview, str) and _plain_file_name(preview) else ""
     group = row.get("group")
-    return Style(name.strip(), prompt or "", negative or "", group if isinstance(group, str) else stem, preview)
+    text, loras = extract_loras(prompt or "")
+    return Style(name.strip(), text, negative or "", group if isinstance(group, str) else stem, preview, tuple(loras))
 
 
 def _plain_file_name(text: str) -> bool:
@@ -195,7 +205,14 @@ def _shapes(text: str, stem: str) -> dict[str, Shape]:
 
 def _samplers(text: str, stem: str) -> dict[str, Sampler]:
     samplers = [
-        Sampler(row["name"], tuple(row["aliases"]), row["scheduler"], MappingProxyType(row["arguments"]), row["hint"])
+        Sampler(
+            row["name"],
+            tuple(row["aliases"]),
+            row["scheduler"],
+            MappingProxyType(row["arguments"]),
+            row["hint"],
+            row.get("most_steps"),
+        )
         for row in json.loads(text)
     ]
     return {sampler.name: sampler for sampler in samplers}

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from webui.core.presets import Style
+if TYPE_CHECKING:
+    from webui.core.presets import Style
 
 STRONGER = 1.1
 HEAVIEST = 10.0

@@ -70,15 +70,17 @@ def settle(
         width, height = photo_size(asked, (width, height), part, photo, defaults)
         pixels = photo_work(part, photo, (width, height), defaults)
         _check_kept(part, photo, count)
-    _check_work(width, height, pixels * steps * count, steps, count, card)
-    prompt, uses = _prompt_and_loras(request, card, loras)
-    negative = clean_text("Negative prompt", request.negative_prompt) or defaults.negative_prompt
+    if pixels * steps * count > LIMITS.work:
+        raise _too_much_work(part, (width, height), pixels * steps * count, steps, count, card)
+    sampler = _sampler(request.sampler, card, presets, steps)
     style = _style(request.style, presets)
+    prompt, uses = _prompt_and_loras(request, style, card, loras)
+    negative = clean_text("Negative prompt", request.negative_prompt) or defaults.negative_prompt
     if style:
         prompt, negative = (clean_text("Prompt", text, limit=0) for text in apply_style(prompt, negative, style))
     recipe = Recipe(
         model=card.id, prompt=prompt, negative_prompt=negative, width=width, height=height, steps=steps,
-        guidance_scale=guidance, sampler=_sampler(request.sampler, card, presets), seed=_seed(request.seed, rng),
+        guidance_scale=guidance, sampler=sampler, seed=_seed(request.seed, rng),
         style=style.name if style else "", loras=uses, init_image=part.init_image, mask_image=part.mask_image,
         strength=part.strength, resize=part.resize, inpaint=part.inpaint,
     )  # fmt: skip
@@ -155,20 +157,28 @@ def shape_size(ratio: float, card: ModelCard) -> tuple[int, int]:
 def _check_kept(part: PhotoPart, photo: Size, count: int) -> None:
     wide, high = canvas_of(photo, part.inpaint.extend)[0] if part.task == "inpaint" else (0, 0)
     if wide * high * count > LIMITS.kept:
+        message = f"{count} pictures of {wide} × {high} are more than Easel draws at once."
         most = LIMITS.kept // (wide * high)
-        raise TooMuchAsked(f"{count} pictures of {wide} × {high} are more than Easel draws at once.", f"Draw {most}.")
+        if not most:
+            raise TooMuchAsked(f"A picture of {wide} × {high} is more than Easel draws.", "Widen the photo less.")
+        raise TooMuchAsked(message, "Draw fewer.", f"count:{most}", f"Draw {most}")
 
 
-def _check_work(width: int, height: int, work: int, steps: int, count: int, card: ModelCard) -> None:
-    if work <= LIMITS.work:
-        return
+def _too_much_work(part: PhotoPart, size: Size, work: int, steps: int, count: int, card: ModelCard) -> TooMuchAsked:
+    """With the nearest that is allowed: smaller, unless the photo gives the size; else fewer, else in fewer steps."""
+    width, height = size
     scale = math.sqrt(LIMITS.work / work)
     smaller = int(width * scale) // 8 * 8, int(height * scale) // 8 * 8
     message = f"{count} × {width}×{height} in {steps} steps is more than Easel draws at once."
-    if min(smaller) >= card.defaults.min_side:
+    if part.task != "inpaint" and min(smaller) >= card.defaults.min_side:
         fix, label = "size:{}x{}".format(*smaller), "Draw at {} × {}".format(*smaller)
-        raise TooMuchAsked(message, "Draw smaller, fewer, or with fewer steps.", fix, label)
-    raise TooMuchAsked(message, "Draw fewer pictures at once, or with fewer steps.")
+        return TooMuchAsked(message, "Draw smaller, fewer, or with fewer steps.", fix, label)
+    hint = "Draw fewer pictures at once, or with fewer steps."
+    if fewer := count * LIMITS.work // work:
+        return TooMuchAsked(message, hint, f"count:{fewer}", f"Draw {fewer}")
+    if quicker := steps * LIMITS.work // work:
+        return TooMuchAsked(message, hint, f"steps:{quicker}", f"Draw in {quicker} steps")
+    return TooMuchAsked(message, hint)
 
 
 def _style(name: Any, presets: Presets) -> Style | None:
@@ -180,9 +190,15 @@ def _style(name: Any, presets: Presets) -> Style | None:
     return style
 
 
-def _sampler(name: Any, card: ModelCard, presets: Presets) -> str:
+def _sampler(name: Any, card: ModelCard, presets: Presets, steps: int) -> str:
     sampler = presets.sampler(name or card.defaults.sampler) if isinstance(name, str | None) else None
     if sampler:
+        most = sampler.most_steps or steps
+        if steps > most:
+            message = f"The sampler “{sampler.name}” draws in {most} steps at most."
+            raise TooMuchAsked(
+                message, "Draw in fewer, or choose another one.", f"steps:{most}", f"Draw in {most} steps"
+            )
         return sampler.name
     if not name:
         return card.defaults.sampler
@@ -190,11 +206,15 @@ def _sampler(name: Any, card: ModelCard, presets: Presets) -> str:
 
 
 def _prompt_and_loras(
-    request: GenerationRequest, card: ModelCard, loras: Mapping[str, LoraCard]
+    request: GenerationRequest, style: Style | None, card: ModelCard, loras: Mapping[str, LoraCard]
 ) -> tuple[str, tuple[LoraUse, ...]]:
-    """The prompt without its <lora:...>, and all LoRAs to use: one named twice counts once, as said last."""
+    """The prompt without its <lora:...>, and all LoRAs to use, the style's first: one named twice counts once, as said
+    last.
+    """
     prompt, named = extract_loras(clean_text("Prompt", request.prompt))
     uses: dict[str, float] = {}
+    for name, weight in style.loras if style else ():
+        uses[_lora_named(name, loras, "The style needs it.")] = _lora_weight(_as_number(weight))
     for use in request.loras or ():
         if not isinstance(use, LoraUse) or use.id not in loras:
             called = _named(getattr(use, "id", use))
@@ -236,12 +256,10 @@ def lora_tag(title: str) -> str:
     return "".join("_" if character in ":<>," else character for character in title).strip()
 
 
-def _lora_named(name: str, loras: Mapping[str, LoraCard]) -> str:
+def _lora_named(name: str, loras: Mapping[str, LoraCard], why: str = "Take it out of the prompt.") -> str:
     lora_id = find_lora(name, loras)
     if lora_id is None:
-        raise InvalidRequest(
-            f"There is no LoRA called “{name[:60]}”.", "Take it out of the prompt, or put its file into models/loras."
-        )
+        raise InvalidRequest(f"There is no LoRA called “{name[:60]}”.", f"{why} Its file belongs into models/loras.")
     return lora_id
 
 

@@ -129,12 +129,15 @@ class Recipe:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`; keys it does not know are left out, so that newer databases open."""
-        known = {f.name for f in fields(cls)}
-        kept = {k: v for k, v in data.items() if k in known}
-        kept["loras"] = tuple(LoraUse(**lora) for lora in kept.get("loras", ()))
-        inpaint = kept.get("inpaint", {})
-        kept["inpaint"] = Inpainting(**{f.name: inpaint[f.name] for f in fields(Inpainting) if f.name in inpaint})
+        kept = _known(cls, data)
+        kept["loras"] = tuple(LoraUse(**_known(LoraUse, lora)) for lora in kept.get("loras", ()))
+        kept["inpaint"] = Inpainting(**_known(Inpainting, kept.get("inpaint", {})))
         return cls(**kept)
+
+
+def _known(cls: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a dataclass has a field for."""
+    return {f.name: data[f.name] for f in fields(cls) if f.name in data}
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ def build_scheduler(presets: Presets, name: str, base: Any, seed: int = 0) -> An
     import diffusers
 
     cls = getattr(diffusers, sampler.scheduler)
+    if cls is diffusers.KDPM2DiscreteScheduler:
+        cls = _in_single_precision(cls)
     settings = _settings(cls, sampler, dict(base.config))
     made = cls(**settings)
     if settings.get("use_karras_sigmas") and settings.get("rescale_betas_zero_snr"):
@@ -42,3 +44,16 @@ def _settings(cls: Any, sampler: Sampler, base: Mapping[str, Any]) -> dict[str, 
     known = inspect.signature(cls.__init__).parameters
     settings = {k: copy.deepcopy(v) for k, v in base.items() if k in known and not k.startswith("_")}
     return settings | {k: v for k, v in sampler.arguments.items() if k in known}
+
+
+def _in_single_precision(cls: Any) -> Any:
+    """Apple's GPUs know no float64, which this class alone sends them as timesteps (diffusers 0.42)."""
+
+    class SinglePrecision(cls):  # type: ignore[misc]
+        timesteps: Any
+
+        def set_timesteps(self, num_inference_steps: int, device: Any = None, *more: Any) -> None:
+            super().set_timesteps(num_inference_steps, "cpu", *more)
+            self.timesteps = self.timesteps.float().to(device)
+
+    return SinglePrecision

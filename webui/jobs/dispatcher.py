@@ -92,7 +92,7 @@ class Dispatcher:
         while not self._closing:
             try:
                 running = self._desk.take_next(self)
-            except (UserError, sqlite3.Error):  # a full disk, mostly: the queue waits
+            except Exception:  # a full disk, mostly: the queue waits, whatever it is
                 log.exception("The next job could not be taken")
                 self._sleep(5.0)
                 continue

@@ -431,7 +431,7 @@ class Service:
             ):
                 break
         self._unsaved.pop(encoded.row.id, None)
-        if not any(e.row.job == job.id for e in self._unsaved.values()):
+        if not any(e.row.job == job.id for e in list(self._unsaved.values())):
             self._trouble.pop(job.id, None)
         self.changed()
 
