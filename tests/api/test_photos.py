@@ -199,7 +199,10 @@ def test_the_ready_made_tasks_are_drawn(service: Service, ann: TestClient) -> No
     )
     for task in service.presets.tasks.values():
         painted = str(mask["id"]) if task.needs.startswith("mask") else None
-        base = replace(quick(), width=None, height=None)
-        request = task.request("", str(photo["id"]), painted, (160, 120), base)
+        request = task.request(
+            replace(quick(""), width=None, height=None, init_image=str(photo["id"]), mask_image=painted)
+        )
+        if "extend_to" in task.settings:
+            request = replace(request, inpaint=Inpainting(extend_left=20, extend_right=20))
         job = finished(service, service.submit(ANN, request))
         assert job.state == "done", (task.name, job.fault)

@@ -127,7 +127,8 @@ def test_mending_does_not_get_past_the_queue_limit(service: Service, ann: TestCl
     told = [ann.post(f"/jobs/{job}/fix").status_code for _ in range(OWNER_LIMIT)]
     assert told[0] == 200
     assert told[-1] == QueueFull.status
-    service.stop_all(ANN)
+    for waiting in reversed(service.store.unfinished_jobs()):
+        service.stop(ANN, waiting.id)
 
 
 def test_refusals_are_words(ann: TestClient):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 
 from tests.core.cards import LORAS, SMALL, presets
 from webui.core.settle import settle
-from webui.core.tasks import extension_to, read_tasks
-from webui.core.types import GenerationRequest
+from webui.core.tasks import read_tasks
+from webui.core.types import GenerationRequest, Inpainting
 
 PHOTO = (1200, 900)
 
@@ -25,26 +26,14 @@ def test_the_tasks_that_were_promised_ship() -> None:
 def test_every_task_settles(name: str, typed: str) -> None:
     task = presets().tasks[name]
     mask = "mask" if task.needs in ("mask", "mask_of_rest") else None
-    request = task.request(typed, "photo", mask, PHOTO, GenerationRequest(seed=3, steps=5))
+    request = task.request(GenerationRequest(typed, seed=3, steps=5, init_image="photo", mask_image=mask))
+    if "extend_to" in task.settings:
+        request = replace(request, inpaint=Inpainting(extend_left=200, extend_right=200))
     recipe, _ = settle(request, SMALL, LORAS, presets(), random.Random(0), PHOTO)
     assert recipe.task == task.tab, task
     assert recipe.prompt and (recipe.seed, recipe.steps) == (3, 5)
     assert typed in recipe.prompt and "{" not in recipe.prompt
     assert task.sentence.endswith(".")
-
-
-def test_a_wallpaper_is_sixteen_to_nine() -> None:
-    recipe_extend = presets().tasks["Extend to a wallpaper"].request("", "photo", photo=PHOTO).inpaint
-    assert recipe_extend is not None and recipe_extend.extend == (200, 0, 200, 0)
-
-
-@pytest.mark.parametrize("photo", [(1200, 900), (900, 1200), (16, 9), (1, 1), (1921, 1080)])
-def test_an_extension_has_the_ratio_and_cuts_nothing(photo: tuple[int, int]) -> None:
-    left, top, right, bottom = extension_to(photo, 16, 9)
-    width, height = photo[0] + left + right, photo[1] + top + bottom
-    assert min(left, top, right, bottom) >= 0
-    assert abs(width * 9 - height * 16) < 16
-    assert abs(left - right) <= 1 and abs(top - bottom) <= 1
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_row09_a_streamed_denoiser_is_streamed_anew_in_float32(half: Worker, wan
     model = half.models.current
     assert model is not None
     before = model.placed
-    plan, device = VramPlan(rung, False, "bfloat16", 0, 1.0), torch.device("cpu")
+    plan, device = VramPlan(rung, False, "bfloat16", 0), torch.device("cpu")
     place(model, plan, device)
 
     def copies() -> set[torch.dtype]:

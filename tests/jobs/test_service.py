@@ -109,7 +109,7 @@ def test_a_job_taken_back_before_its_turn_leaves_the_stage_alone(service: Servic
     second = service.submit(ANN, quick("the second"))
     assert service.live(ANN)["position"] == 1
     service.stop(ANN, second)
-    service.stop_all(BOB)
+    service.stop(BOB, blocker)
     finished(service, blocker)
     assert service.live(ANN)["job"] == first
     assert service.live(ANN)["state"] == "done"
@@ -147,14 +147,15 @@ def test_refusals_never_reach_the_queue(service: Service):
     assert service.store.unfinished_jobs() == ()
 
 
-def test_the_queue_is_full_at_some_point_and_stop_all_empties_it(service: Service):
+def test_the_queue_is_full_at_some_point_and_stopping_empties_it(service: Service):
     jobs = [service.submit(ANN, quick(**LONG)) for _ in range(OWNER_LIMIT)]
     with pytest.raises(QueueFull):
         service.submit(ANN, quick())
     service.submit(BOB, quick())
     view = service.live(ANN)
     assert len(view["waiting"]) == OWNER_LIMIT - 1
-    service.stop_all(ANN)
+    for job in reversed(jobs):
+        service.stop(ANN, job)
     wait_for(lambda: not service.store.unfinished_jobs())
     assert {service.store.job(job).state for job in jobs} == {"stopped"}
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
-from webui.core.geometry import Box, Size
 from webui.core.types import GenerationRequest, Inpainting
 
 Tab = Literal["image_to_image", "inpaint"]
@@ -43,39 +41,25 @@ class TaskPreset:
     def inpaint(self) -> Inpainting:
         return Inpainting(**self.settings.get("inpaint", {}))
 
-    def request(
-        self,
-        prompt: str,
-        init_image: str,
-        mask_image: str | None = None,
-        photo: Size | None = None,
-        base: GenerationRequest | None = None,
-    ) -> GenerationRequest:
-        """The request that does this to a photo. `photo` is its size, needed to extend it; `base` says the rest."""
-        base = base or GenerationRequest()
-        typed = prompt.strip()
-        said = {k: v for k, v in self.settings.items() if k not in ("inpaint", "extend_to")}
-        inpaint = self.inpaint
-        if photo and "extend_to" in self.settings:
-            left, top, right, bottom = extension_to(photo, *self.settings["extend_to"])
-            inpaint = replace(inpaint, extend_left=left, extend_top=top, extend_right=right, extend_bottom=bottom)
+    def worded(self, base: GenerationRequest) -> GenerationRequest:
+        """`base` with the words that this task adds."""
+        typed = base.prompt.strip()
         return replace(
             base,
             prompt=self.prompt.replace("{prompt}", typed) if typed else self.alone,
             negative_prompt=base.negative_prompt or self.negative_prompt,
-            init_image=init_image,
-            mask_image=mask_image,
-            inpaint=inpaint if self.tab == "inpaint" else None,
-            **said,
         )
 
-
-def extension_to(photo: Size, ratio_w: int, ratio_h: int) -> Box:
-    """What to add to a photo (left, top, right, bottom) so that it has this ratio; nothing is cut."""
-    width, height = photo
-    missing_w = max(0, math.ceil(height * ratio_w / ratio_h) - width)
-    missing_h = max(0, math.ceil(width * ratio_h / ratio_w) - height)
-    return missing_w // 2, missing_h // 2, missing_w - missing_w // 2, missing_h - missing_h // 2
+    def request(self, base: GenerationRequest) -> GenerationRequest:
+        """What `base` asks for, done as this task does it: in its words and with its settings. How far an "extend_to"
+        reaches is for whoever knows the photo's size to say.
+        """
+        told = {k: v for k, v in self.settings.items() if k not in ("inpaint", "extend_to")}
+        return replace(
+            self.worded(base),
+            inpaint=self.inpaint if self.tab == "inpaint" else None,
+            **told,
+        )
 
 
 def read_tasks(text: str, stem: str = "") -> dict[str, TaskPreset]:

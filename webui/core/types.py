@@ -145,7 +145,7 @@ class Progress:
     """How far a picture has come. `preview` is a small JPEG of the current guess, or b"" when there is no new one.
 
     `step` of `steps` counts denoising steps done (`steps` is the scheduler's real number, Heun counts twice).
-    `fraction` is 0 to 1 within the stage. `note` is a sentence for the person, "" mostly.
+    `fraction` is 0 to 1 within the stage.
     """
 
     stage: Stage
@@ -153,7 +153,6 @@ class Progress:
     steps: int = 0
     fraction: float = 0.0
     preview: bytes = b""
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from webui.core.errors import InvalidRequest, ModelBroken, ModelMissing, WrongFamily
 from webui.core.types import DeviceFacts, LoraCard, LoraUse, ModelCard
@@ -144,8 +143,3 @@ def _to_dtype(model: Model) -> None:
         for parameter_name, parameter in network.named_parameters():
             if "lora_" in parameter_name and parameter.dtype != model.dtype:
                 parameter.data = parameter.data.to(model.dtype)
-
-
-def adapters(model: Model) -> list[Any]:
-    """The adapters that diffusers has in place, for tests."""
-    return sorted({name for names in model.pipe.get_list_adapters().values() for name in names})

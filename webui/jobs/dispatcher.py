@@ -191,8 +191,6 @@ class Dispatcher:
         if running.stop_asked:  # also when Stop was pressed just before there was anything to cancel
             self.link.cancel()
         running.take(progress)
-        if progress.note and progress.note not in running.notes:
-            running.notes.append(progress.note)
         self._desk.changed()
 
     def _measure(self, running: Running, image: GeneratedImage) -> None:

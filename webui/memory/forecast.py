@@ -5,7 +5,7 @@ from __future__ import annotations
 from webui.core.errors import NotEnoughMemory
 from webui.core.types import ComponentSizes, DeviceFacts, Forecast
 from webui.memory.estimate import Activations
-from webui.memory.plan import COSTS, VramPlan, budget_of, gigabytes, plan
+from webui.memory.plan import SLOWER, VramPlan, budget_of, gigabytes, plan
 
 
 def forecast(
@@ -30,7 +30,7 @@ def forecast(
 
 def forecast_sentence(plan: VramPlan, free: int, seconds: float | None = None) -> str:
     """ "Fits: 5.1 of 8.0 GB. About 12 seconds." Names what is slower, and why."""
-    how = COSTS[plan.rung].words
+    how = SLOWER[plan.rung]
     if plan.rung == "cpu":
         fits = f"Runs {how}"
     else:

@@ -10,8 +10,7 @@ Pure: the same sizes on the same device give the same plan, and more memory neve
     cpu                   nothing is on the device
 
 On each rung the VAE works on the whole picture, or in tiles where it would not fit otherwise, or at the very end on the
-CPU. Weights in 8 bits belong
-between model_offload and group_offload_block once the engine can hold them.
+CPU.
 """
 
 from __future__ import annotations
@@ -33,32 +32,20 @@ CONTEXT = GIB // 2
 SMALLEST_SIDE = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a rung costs: `slowdown` in times of the resident rung, and the words for it, "" where nobody notices.
-
-    Guessed from transfer rates until a card has been measured.
-    """
-
-    slowdown: float
-    words: str = ""
-
-
-COSTS: Mapping[Rung, Cost] = {
-    "resident": Cost(1.0),
-    "text_encoder_leaves": Cost(1.05),
-    "model_offload": Cost(1.3, "a bit slower, because the parts of the model take turns"),
-    "group_offload_block": Cost(1.8, "slower, because the model comes in pieces"),
-    "group_offload_leaf": Cost(2.5, "much slower, because the model comes in small pieces"),
-    "cpu": Cost(40.0, "on the processor and very slow, because this card is too small for the model"),
+# What a person is told of a rung, "" where nobody notices it.
+SLOWER: Mapping[Rung, str] = {
+    "resident": "",
+    "text_encoder_leaves": "",
+    "model_offload": "a bit slower, because the parts of the model take turns",
+    "group_offload_block": "slower, because the model comes in pieces",
+    "group_offload_leaf": "much slower, because the model comes in small pieces",
+    "cpu": "on the processor and very slow, because this card is too small for the model",
 }
-_TILES = 1.05
-_VAE_ON_CPU = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class VramPlan:
-    """`peak_bytes` on the device with workspace, without the margin; `slowdown` in times of the resident rung.
+    """`peak_bytes` on the device with workspace, without the margin.
 
     `device` is the kind it is for: only a card with memory of its own has lower rungs; moving parts out of a CPU's or a
     Mac's memory moves them nowhere.
@@ -68,7 +55,6 @@ class VramPlan:
     tiled_vae: bool
     dtype: Dtype
     peak_bytes: int
-    slowdown: float
     device: Literal["cpu", "cuda", "mps"] = "cuda"
     vae_on_cpu: bool = False
 
@@ -95,7 +81,7 @@ def plan(
         return found
     fitting = size_that_fits(sizes, device, width, height, cfg=cfg, activations=activations, vram_cap=vram_cap)
     if fitting is None and device.kind == "cuda":
-        return VramPlan("cpu", True, device.dtype, 0, COSTS["cpu"].slowdown)
+        return VramPlan("cpu", True, device.dtype, 0)
     raise refusal(_smallest_need(needs, device), budget, fitting)
 
 
@@ -106,13 +92,13 @@ def next_rung(plan: VramPlan, stage: Stage) -> VramPlan | None:
     stays as the bound it is; "cpu" holds nothing on the device.
     """
     if not plan.tiled_vae and (stage == "decoding" or plan.device != "cuda"):
-        return replace(plan, tiled_vae=True, slowdown=plan.slowdown * _TILES)
+        return replace(plan, tiled_vae=True)
     if plan.device != "cuda" or plan.rung == "cpu":
         return None
     if stage == "decoding":
-        return None if plan.vae_on_cpu else replace(plan, vae_on_cpu=True, slowdown=plan.slowdown * _VAE_ON_CPU)
+        return None if plan.vae_on_cpu else replace(plan, vae_on_cpu=True)
     rung = LADDER[LADDER.index(plan.rung) + 1]
-    lower = replace(plan, rung=rung, tiled_vae=True, slowdown=COSTS[rung].slowdown * _TILES)
+    lower = replace(plan, rung=rung, tiled_vae=True)
     return replace(lower, peak_bytes=0) if rung == "cpu" else lower
 
 
@@ -195,8 +181,7 @@ def _first_that_fits(needs: Needs, device: DeviceFacts, budget: int) -> VramPlan
     for rung, tiled, vae_on_cpu in _ladder(device):
         bytes_needed = peak(needs, rung, tiled, vae_on_cpu)
         if bytes_needed * MARGIN <= budget:
-            slowdown = COSTS[rung].slowdown * (_TILES if tiled else 1.0) * (_VAE_ON_CPU if vae_on_cpu else 1.0)
-            return VramPlan(rung, tiled, device.dtype, bytes_needed, slowdown, device.kind, vae_on_cpu)
+            return VramPlan(rung, tiled, device.dtype, bytes_needed, device.kind, vae_on_cpu)
     return None
 
 

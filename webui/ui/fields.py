@@ -29,9 +29,9 @@ def request_from(values: Mapping[str, Any]) -> GenerationRequest:
         shape=None if custom else shape,
         width=int(custom[1]) if custom else None,
         height=int(custom[2]) if custom else None,
-        count=_said(values.get("count")),
-        steps=_said(values.get("steps")),
-        guidance_scale=_said(values.get("guidance_scale")),
+        count=said(values.get("count")),
+        steps=said(values.get("steps")),
+        guidance_scale=said(values.get("guidance_scale")),
         sampler=values.get("sampler") or None,
         seed=_seed(values.get("seed")),
     )
@@ -107,8 +107,8 @@ def _shape(request: GenerationRequest, presets: Presets, card: ModelCard | None)
     return next(named, f"{size[0]}x{size[1]}")
 
 
-def _said(value: Any) -> Any:
-    """A widget of Gradio's says "" where it says nothing."""
+def said(value: Any) -> Any:
+    """A part of the page that was never touched says "" where it means nothing."""
     return None if value == "" else value
 
 

@@ -18,7 +18,7 @@ from webui.core.presets import Presets
 from webui.core.tasks import TaskPreset
 from webui.core.types import GenerationRequest, Inpainting
 from webui.ui import components
-from webui.ui.fields import request_from
+from webui.ui.fields import request_from, said
 
 DETAILS = ("area", "content", "soft", "invert", "feather", "padding")
 EXTEND = ("extend_left", "extend_top", "extend_right", "extend_bottom")
@@ -54,10 +54,7 @@ def task_words(request: GenerationRequest, presets: Presets, chosen: Any) -> Gen
     Its settings are in the fields already, where a person may have changed them since.
     """
     task = presets.tasks.get(chosen) if isinstance(chosen, str) else None
-    if task is None:
-        return request
-    worded = task.request(request.prompt, request.init_image or "", base=request)
-    return replace(request, prompt=worded.prompt, negative_prompt=worded.negative_prompt)
+    return task.worded(request) if task else request
 
 
 def require_photo(asked: GenerationRequest, then: str) -> None:
@@ -73,7 +70,7 @@ def image_request(values: Mapping[str, Any]) -> GenerationRequest:
     asked = request_from(values)
     if resize in (None, "keep"):
         asked = replace(asked, shape=None)
-    return replace(asked, init_image=photo.get("id"), strength=_said(values.get("strength")), resize=resize)
+    return replace(asked, init_image=photo.get("id"), strength=said(values.get("strength")), resize=resize)
 
 
 def inpaint_request(values: Mapping[str, Any]) -> GenerationRequest:
@@ -81,14 +78,14 @@ def inpaint_request(values: Mapping[str, Any]) -> GenerationRequest:
     canvas = _mapping(values.get("canvas"))
     extend = canvas.get("extend")
     sides = extend if isinstance(extend, list) and len(extend) == len(EXTEND) else [0] * len(EXTEND)
-    said = {name: values[name] for name in DETAILS if _said(values.get(name)) is not None}
+    details = {name: values[name] for name in DETAILS if said(values.get(name)) is not None}
     asked = replace(request_from(values), shape=None, width=None, height=None)
     return replace(
         asked,
         init_image=_mapping(canvas.get("photo")).get("id"),
         mask_image=canvas.get("mask") or None,
-        strength=_said(values.get("strength")),
-        inpaint=Inpainting(**said, **dict(zip(EXTEND, sides, strict=True))),
+        strength=said(values.get("strength")),
+        inpaint=Inpainting(**details, **dict(zip(EXTEND, sides, strict=True))),
     )
 
 
@@ -101,8 +98,3 @@ def photo_part(key: str, title: str, text: str) -> dict[str, Component]:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _said(value: Any) -> Any:
-    """A part that was never touched says "" where it means nothing."""
-    return None if value == "" else value

@@ -214,7 +214,6 @@
       const file = [...event.dataTransfer.files].find((f) => f.type.startsWith('image/') || /\.(png|jpe?g|webp)$/i.test(f.name));
       if (file) Easel.restoreFrom(key, file); else Easel.toast('Drop a PNG, JPEG or WebP picture here.');
     });
-    on('onward', () => {});
   }
 
   /** Hand a picture file to the hidden upload of the desk; the server reads the settings in it. */
