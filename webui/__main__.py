@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -81,6 +82,7 @@ def serve(service: Service, settings: Settings, door: socket.socket, tunnel: Tun
     from webui.api.share import Share
     from webui.ui.app import mount_page
 
+    os.environ["GRADIO_TEMP_DIR"] = str(_emptied(settings.data / "temp"))
     guests = open_door("127.0.0.1", 0)
     share = Share(tunnel, settings.data / "tunnel", guests.getsockname(), service.changed, settings.offline)
     app = mount_page(build_app(service, PRESETS / "styles" / "previews", share), service)
@@ -92,6 +94,13 @@ def serve(service: Service, settings: Settings, door: socket.socket, tunnel: Tun
     if settings.open_browser:
         threading.Timer(0.5, webbrowser.open, [address]).start()
     server.run(sockets=[door, guests])
+
+
+def _emptied(folder: Path) -> Path:
+    """A folder for what visitors bring until it is read: photos still tell there where they were taken."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def address_of(door: socket.socket) -> str:

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.studio import finished
+from tests.studio import finished, quick
 from tests.visitors import ANN
-from webui.api.page_door import CALL, CALL_LIMIT
+from webui.api.page_door import CALL, CALL_LIMIT, UPLOAD
 from webui.api.server import build_app, guarded
+from webui.jobs import photos
 from webui.jobs.service import Service
 from webui.ui.app import mount_page
 
@@ -117,3 +118,20 @@ def test_an_uploaded_picture_still_gives_its_settings(page: TestClient, service:
     assert answer.status_code == 200
     assert picture.recipe.prompt in answer.text
     assert not Path(path).exists()
+
+
+def test_an_upload_that_would_fill_the_disk_is_refused(page: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = {"files": ("photo.png", b"bytes", "image/png")}
+    assert page.post(UPLOAD, files=photo).status_code == 200
+    monkeypatch.setattr(photos, "ROOM_LEFT", 2**70)
+    assert page.post(UPLOAD, files=photo).status_code == 507
+
+
+def test_the_page_goes_out_compressed_and_pictures_as_they_are(page: TestClient, service: Service) -> None:
+    told = page.get("/", headers={"accept-encoding": "gzip"})
+    assert told.headers["content-encoding"] == "gzip"
+    assert "Easel" in told.text and int(told.headers["content-length"]) < len(told.content) / 3
+    assert page.get("/", headers={"accept-encoding": "identity"}).headers.get("content-encoding") is None
+    job = finished(service, service.submit(ANN, quick()))
+    drawn = page.get(f"/pictures/{service.store.job_pictures(job.id)[0].id}", headers={"accept-encoding": "gzip"})
+    assert drawn.status_code == 200 and "content-encoding" not in drawn.headers

@@ -61,6 +61,31 @@ def test_fields_are_remembered_over_a_reload(visitor: Visitor):
     assert recipe["width"] != recipe["height"]
 
 
+@pytest.mark.parametrize(("key", "tab"), [("create", ""), ("image", "Image to image"), ("inpaint", "Inpaint")])
+def test_each_desk_has_the_models_and_shows_what_the_chosen_one_likes(visitor: Visitor, app: App, key: str, tab: str):
+    """Also where its tab is opened after the lists were brought up to date."""
+    page = visitor.page
+    new = app.models / "checkpoints" / f"broken-{key}.safetensors"
+    new.write_bytes(b"no model")
+    visitor.open_tab("Models")
+    visitor.button("Look again").click()
+    page.wait_for_function("(title) => Easel.lists.models.some((m) => m.title === title)", arg=new.stem)
+    visitor.reload()  # which brings lists that the page was not built with
+    page.wait_for_function("(title) => Easel.lists.models.some((m) => m.title === title)", arg=new.stem)
+    if tab:
+        visitor.open_tab(tab)
+    page.wait_for_function(
+        "(key) => ['model', 'loras', 'steps'].every((name) => Easel.desk(key).fields.has(name))", arg=key
+    )
+    titles = page.locator(f"#{key}-model option").all_inner_texts()
+    assert titles[0].startswith("Easel Starter") and any(title.startswith(new.stem) for title in titles)
+    likes = page.evaluate("Easel.lists.models[0].steps")
+    expect(page.locator(f"#{key}-steps .exact")).to_have_value(str(likes))
+    loras = page.locator(f"#{key}-loras option").all_inner_texts()
+    assert len(loras) == 1 + len(page.evaluate("Easel.lists.loras"))
+    new.unlink()
+
+
 def test_a_dropped_picture_brings_its_settings_back(visitor: Visitor):
     drawn = visitor.draw("an owl at night", style="Watercolor", negative_prompt="daylight", seed=99, count=1)
     file = visitor.file(drawn["src"])

@@ -53,6 +53,7 @@ def build_app(service: Service, style_previews: Path, share: Share | None = None
     app = FastAPI(title="Easel", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_life(service, share))
     app.add_exception_handler(UserError, _refuse)
     app.add_exception_handler(RequestValidationError, _not_understood)
+    app.state.has_room = service.photos.has_room
     _add_reading_routes(app, service)
     _add_live_route(app, service, share)
     _add_acting_routes(app, service)
@@ -66,12 +67,13 @@ def build_app(service: Service, style_previews: Path, share: Share | None = None
 def guarded(app: FastAPI, settings: Settings) -> Guard:
     """The app behind its guard."""
     open_to_network = not is_loopback(settings.host)
-    return Guard(PageDoor(app), hosts=[settings.host], any_host=open_to_network, password=settings.password)
+    page = PageDoor(app, app.state.has_room)
+    return Guard(page, hosts=[settings.host], any_host=open_to_network, password=settings.password)
 
 
 def with_guests(app: FastAPI, settings: Settings, share: Share) -> TwoDoors:
     """The app behind its guard, and behind another door for the guests of the public link; what the server runs."""
-    guests = GuestDoor(Guard(PageDoor(app), any_host=True), share)
+    guests = GuestDoor(Guard(PageDoor(app, app.state.has_room), any_host=True), share)
     return TwoDoors(guarded(app, settings), guests, share.door)
 
 

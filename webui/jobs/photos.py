@@ -98,8 +98,12 @@ class Photos:
             self._store.forget_upload(upload.id)
             remove_quietly(self._data / upload.path)
 
+    def has_room(self) -> bool:
+        """Whether the disk has space for what visitors bring, and a gigabyte beside it."""
+        return shutil.disk_usage(self._data).free >= ROOM_LEFT
+
     def _keep(self, owner: str, image: Image.Image) -> Upload:
-        if shutil.disk_usage(self._data).free < ROOM_LEFT:
+        if not self.has_room():
             raise DiskFull("The disk is nearly full.", "Free some space, then choose the photo again.")
         file = io.BytesIO()
         image.save(file, "PNG", compress_level=1)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import gradio as gr
 
 from webui.jobs.service import Service
-from webui.ui import components, gallery, img2img, inpaint, models_tab, settings_tab, txt2img
+from webui.ui import choices, components, gallery, img2img, inpaint, models_tab, settings_tab, txt2img
 from webui.ui.replies import QUIET
 
 if TYPE_CHECKING:
@@ -28,11 +28,13 @@ SESSIONS = 200  # whose components' state Gradio remembers, a quarter of a megab
 def build_page(service: Service) -> gr.Blocks:
     """The page for `service`. Loads no model and asks the worker nothing."""
     with gr.Blocks(title="Easel", fill_width=True, analytics_enabled=False, delete_cache=(3600, 6 * 3600)) as page:
+        known = choices.lists(service)
+        lists = components.lists(**known)
         components.part("topbar", elem_id="topbar")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
             desks = [tab.build_tab(service) for tab in (txt2img, img2img, inpaint)]
             gallery.build_tab()
-            shelf = models_tab.build_tab(service, desks)
+            shelf = models_tab.build_tab(service, desks, lists)
             facts, chosen = settings_tab.build_tab(service)
 
         def load(request: gr.Request) -> list[Any]:
@@ -40,11 +42,10 @@ def build_page(service: Service) -> gr.Blocks:
                 models_tab.library(service, request),
                 settings_tab.facts(service, request),
                 *settings_tab.values(service),
-                *models_tab.lists_for(service, desks),
+                gr.skip() if choices.lists(service) == known else models_tab.newer(service),
             ]
 
-        lists = [widget for desk in desks for widget in (desk.model, desk.loras)]
-        page.load(load, None, [shelf, facts, *chosen, *lists], **QUIET)
+        page.load(load, None, [shelf, facts, *chosen, lists], **QUIET)
     return page
 
 

@@ -38,9 +38,30 @@ def counts() -> list[dict[str, Any]]:
     return [{"value": count, "title": str(count)} for count in COUNTS]
 
 
-def models(service: Service) -> list[dict[str, Any]]:
-    """Every model with what it likes best; those with a problem are shown but cannot be chosen."""
-    return [_model(card) for card in service.catalog.models()]
+def lists(service: Service) -> dict[str, list[dict[str, Any]]]:
+    """What is in the model folders, for all desks: models with what they like best, and the sound LoRAs.
+
+    A model has a "kind", and a LoRA the kinds that it fits: of thousands of LoRAs each fits dozens of models.
+    """
+    cards = service.catalog.models()
+    kinds = {_kind(card): card for card in cards if card.problem is None}
+    return {
+        "models": [_model(card) for card in cards],
+        "loras": [
+            {
+                "value": lora.id,
+                "title": lora.title,
+                "kinds": [kind for kind, card in kinds.items() if _fits(service, lora, card)],
+            }
+            for lora in service.catalog.loras()
+            if lora.problem is None
+        ],
+    }
+
+
+def _kind(card: ModelCard) -> str:
+    """Models of one kind take the same LoRAs."""
+    return f"{card.family} {card.variant}".strip()
 
 
 def _model(card: ModelCard) -> dict[str, Any]:
@@ -48,6 +69,7 @@ def _model(card: ModelCard) -> dict[str, Any]:
     return {
         "value": card.id,
         "title": card.title,
+        "kind": _kind(card),
         "disabled": card.problem is not None,
         "note": "cannot be used" if card.problem else "",
         "steps": likes.steps,
@@ -60,16 +82,6 @@ def _model(card: ModelCard) -> dict[str, Any]:
 
 def first_model(service: Service) -> str:
     return next((card.id for card in service.catalog.models() if card.problem is None), "")
-
-
-def loras(service: Service) -> list[dict[str, Any]]:
-    """Sound LoRAs, each with the ids of the models that it fits."""
-    usable = [card for card in service.catalog.models() if card.problem is None]
-    return [
-        {"value": lora.id, "title": lora.title, "models": [card.id for card in usable if _fits(service, lora, card)]}
-        for lora in service.catalog.loras()
-        if lora.problem is None
-    ]
 
 
 def _fits(service: Service, lora: LoraCard, card: ModelCard) -> bool:

@@ -74,13 +74,21 @@ def choice(
     )
 
 
-def pick(desk: str, name: str, label: str, options: Sequence[dict[str, Any]], value: str, *, term: str = "") -> gr.HTML:
-    """The browser's own list. options: {value, title, note?, disabled?}, and whatever other fields want to know of the
-    chosen one.
+def lists(**options: Sequence[dict[str, Any]]) -> gr.HTML:
+    """Options that all desks share, by name. The one part outside all tabs through which they can be brought up to
+    date: what Gradio updates in a tab that was not opened yet comes without its other props.
     """
-    return part(
-        "pick", value, elem_id=f"{desk}-{name}", desk=desk, name=name, label=label, options=list(options), term=term
-    )
+    return part("lists", elem_id="lists", elem_classes=["hidden-part"], options=options)
+
+
+def pick(
+    desk: str, name: str, label: str, options: Sequence[dict[str, Any]] | str, value: str, *, term: str = ""
+) -> gr.HTML:
+    """The browser's own list. options: {value, title, note?, disabled?}, and whatever other fields want to know of the
+    chosen one; or the name of one of the shared `lists`.
+    """
+    options = options if isinstance(options, str) else list(options)
+    return part("pick", value, elem_id=f"{desk}-{name}", desk=desk, name=name, label=label, options=options, term=term)
 
 
 def slide(
@@ -117,9 +125,9 @@ def seed(desk: str, name: str, label: str) -> gr.HTML:
     return part("seed", {"seed": None, "locked": False}, elem_id=f"{desk}-{name}", desk=desk, name=name, label=label)
 
 
-def loras(desk: str, name: str, options: Sequence[dict[str, Any]]) -> gr.HTML:
-    """LoRAs with weights; value [{id, weight}], options {value, title, models: ids that it fits}."""
-    return part("loras", [], elem_id=f"{desk}-{name}", desk=desk, name=name, options=list(options))
+def loras(desk: str, name: str) -> gr.HTML:
+    """LoRAs of the shared `lists` with weights; value [{id, weight}]."""
+    return part("loras", [], elem_id=f"{desk}-{name}", desk=desk, name=name)
 
 
 def remembered_text(desk: str, name: str, target: str) -> gr.HTML:

@@ -104,14 +104,6 @@ class Desk:
     restore: gr.UploadButton
     offer: gr.HTML | None = None
 
-    @property
-    def model(self) -> Component:
-        return self.widgets["model"]
-
-    @property
-    def loras(self) -> Component:
-        return self.widgets["loras"]
-
 
 def build_desk(service: Service, key: str, ideas: Sequence[str], note: str, plan: Plan = PLAIN) -> Desk:
     """Lays the desk out inside the current tab and connects it to the service."""
@@ -179,7 +171,7 @@ def _dock(service: Service, key: str, plan: Plan) -> tuple[dict[str, Component],
     components.remembered_text(key, "prompt", f"#{key}-prompt")
     with gr.Row(elem_id=f"{key}-acts", elem_classes=["acts"]):
         components.part("surprise", elem_id=f"{key}-surprise", desk=key, subjects=list(SUBJECTS), places=list(PLACES))
-        model = components.pick(key, "model", "Model", choices.models(service), choices.first_model(service))
+        model = components.pick(key, "model", "Model", "models", choices.first_model(service))
         gr.Button("Stop", elem_id=f"{key}-stop", elem_classes=["stop", "idle"])
         go = gr.Button("Generate", variant="primary", elem_id=f"{key}-go", elem_classes=["go"])
     return {"prompt": prompt, "model": model}, go
@@ -223,7 +215,7 @@ def _side(service: Service, key: str, plan: Plan) -> tuple[dict[str, Component],
             key, "sampler", "Sampler", choices.samplers(presets), "", term="how noise becomes a picture"
         )
         widgets["seed"] = components.seed(key, "seed", "Seed")
-        widgets["loras"] = components.loras(key, "loras", choices.loras(service))
+        widgets["loras"] = components.loras(key, "loras")
         restore = gr.UploadButton(
             "Use the settings of a picture…",
             file_types=PICTURE_TYPES,

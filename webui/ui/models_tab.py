@@ -20,26 +20,26 @@ FOLDERS = (("Checkpoints", "checkpoints"), ("LoRAs", "loras"))
 FORECASTS = 40
 
 
-def build_tab(service: Service, desks: Sequence[Desk]) -> gr.HTML:
-    """Adds the tab; looking again there brings the lists of all `desks` up to date too. Returns the list part."""
+def build_tab(service: Service, desks: Sequence[Desk], lists: gr.HTML) -> gr.HTML:
+    """Adds the tab; looking again there, or on one of the `desks`, brings the shared `lists` up to date too. Returns
+    the tab's part.
+    """
     with gr.Tab("Models", id="models", elem_id="tab-models"):
         shelf = components.part("library", None, events=["refresh"], elem_id="models")
 
     def refresh(request: gr.Request) -> list[Any]:
         service.catalog.refresh()
-        return [library(service, request), *lists_for(service, desks)]
+        return [library(service, request), newer(service)]
 
-    outputs = [shelf, *(widget for desk in desks for widget in (desk.model, desk.loras))]
     offers = [desk.offer for desk in desks if desk.offer]
     for part in (shelf, *(desk.reply for desk in desks), *offers):
-        part.refresh(refresh, None, outputs, **QUIET)
+        part.refresh(refresh, None, [shelf, lists], **QUIET)
     return shelf
 
 
-def lists_for(service: Service, desks: Sequence[Desk]) -> list[Any]:
-    """Updates for the Model and LoRA lists of each desk, in this order."""
-    models, loras = choices.models(service), choices.loras(service)
-    return [update for _ in desks for update in (gr.update(options=models), gr.update(options=loras))]
+def newer(service: Service) -> dict[str, Any]:
+    """An update for the shared lists."""
+    return gr.update(options=choices.lists(service))
 
 
 def library(service: Service, request: gr.Request) -> dict[str, Any]:

@@ -38,6 +38,8 @@
     }
   }
   const value = (key, name) => desk(key).fields.get(name)?.get();
+  /** What the list of models says of the one chosen. */
+  const modelOf = (key) => desk(key).fields.get('model')?.options().find((o) => o.value === value(key, 'model'));
   Object.assign(Easel, { desk, enlist, fill, fieldValue: value });
 
   const caption = (id, text, term) => h('p.cap', { id }, text, term && h('small', {}, ' · ' + term));
@@ -160,23 +162,31 @@
     if (key) enlist(key, name, { get: () => props.value, set: (v) => choose(v, false) });
   });
 
-  /* A list to pick from: the browser's own, which phones and screen readers know best. options: [{value, title, note?}] */
+  /* Options that all desks share, by name: their fields read Easel.lists and hear 'lists' when others came. */
+  part('lists', ({ props, watch }) => {
+    const share = () => { Easel.lists = props.options; emit('lists'); };
+    watch('options', share); share();
+  });
+
+  /* A list to pick from: the browser's own, which phones and screen readers know best.
+     options: [{value, title, note?}], or which of the shared lists. */
   part('pick', ({ element, props, watch }) => {
     const key = props.desk, name = props.name, id = fresh('pick');
     const select = h('select', { id, 'aria-label': props.label });
     const label = h('label.cap', { for: id }, props.label, props.term && h('small', {}, ' · ' + props.term));
+    const options = () => (Array.isArray(props.options) ? props.options : Easel.lists?.[props.options] || []);
     const build = () => {
-      select.replaceChildren(...props.options.map((o) => h('option', { value: o.value, disabled: !!o.disabled }, o.note ? `${o.title} · ${o.note}` : o.title)));
-      if (!props.options.some((o) => o.value === props.value) && props.options.length) { props.value = props.options[0].value; changed(key, name, props.value); }
+      select.replaceChildren(...options().map((o) => h('option', { value: o.value, disabled: !!o.disabled }, o.note ? `${o.title} · ${o.note}` : o.title)));
+      if (!options().some((o) => o.value === props.value) && options().length) { props.value = options()[0].value; changed(key, name, props.value); }
       select.value = props.value ?? '';
     };
-    const choose = (v) => { if (!props.options.some((o) => o.value === v && !o.disabled)) return; props.value = v; select.value = v; changed(key, name, v); };
+    const choose = (v) => { if (!options().some((o) => o.value === v && !o.disabled)) return; props.value = v; select.value = v; changed(key, name, v); };
     select.onchange = () => choose(select.value);
     element.replaceChildren(h('div.pick', {}, label, h('span.selectbox', {}, select, icon('down', 16))));
     build();
-    watch('options', () => { build(); emit(`options:${key}:${name}`, props.options); });
+    on('lists', () => { build(); emit(`options:${key}:${name}`); });
     watch('value', () => { select.value = props.value ?? ''; });
-    enlist(key, name, { get: () => props.value, set: (v) => choose(v ?? ''), options: () => props.options });
+    enlist(key, name, { get: () => props.value, set: (v) => choose(v ?? ''), options });
   });
 
   /* A slider that may also say nothing: null means "as the model likes it". */
@@ -187,7 +197,7 @@
     const auto = h('button.auto', { onclick: () => choose(null) }, 'Automatic');
     const label = h('label.cap', { for: id }, props.words || props.label, props.words && h('small', {}, ' · ' + props.term));
     const said = () => (typeof props.value === 'number' ? props.value : null);
-    const usual = () => Easel.desk(key).fields.get('model')?.options?.().find((o) => o.value === value(key, 'model'))?.[name] ?? props.usual;
+    const usual = () => modelOf(key)?.[name] ?? props.usual;
     const paint = () => {
       const shown = said() ?? usual();
       range.value = shown;
@@ -246,12 +256,12 @@
     });
   });
 
-  /* LoRAs with their weights. value = [{id, weight}]; options: [{value, title, models: [ids it fits] }] */
+  /* LoRAs of the shared lists with their weights. value = [{id, weight}] */
   part('loras', ({ element, props, watch }) => {
     const key = props.desk, name = props.name;
     const rows = h('div.loras');
     const now = () => (Array.isArray(props.value) ? props.value : []);
-    const fitting = () => { const model = value(key, 'model'); return props.options.filter((o) => !model || !o.models || o.models.includes(model)); };
+    const fitting = () => { const kind = modelOf(key)?.kind; return (Easel.lists?.loras || []).filter((o) => kind === undefined || o.kinds.includes(kind)); };
     const say = (v) => { props.value = v; changed(key, name, v); };
     function row(use, index) {
       const number = index ? ` ${index + 1}` : '', weightId = fresh('weight'), pickId = fresh('lora');
@@ -279,7 +289,7 @@
     element.replaceChildren(rows);
     if (!Array.isArray(props.value)) props.value = [];
     build();
-    watch('options', build); watch('value', build); on(`field:${key}:model`, build);
+    on('lists', build); watch('value', build); on(`field:${key}:model`, build); on(`options:${key}:model`, build);
     enlist(key, name, { get: now, set(v) { if (!Array.isArray(v)) return; props.value = v.filter((u) => u && typeof u.id === 'string').map((u) => ({ id: u.id, weight: Number(u.weight ?? 1) })); build(); } });
   });
 
