@@ -147,6 +147,17 @@ def test_refusals_never_reach_the_queue(service: Service):
     assert service.store.unfinished_jobs() == ()
 
 
+def test_a_prompt_that_the_model_was_never_taught_is_told_from_the_start_to_the_end(service: Service):
+    blocker = service.submit(BOB, quick(**LONG))
+    job = service.submit(ANN, quick("eine Erdbeere"))
+    assert "never shown" in service.live(ANN)["notes"][0]
+    service.stop(BOB, blocker)
+    finished(service, job)
+    assert "English names" in service.live(ANN)["notes"][0]
+    finished(service, service.submit(ANN, quick("a strawberry")))
+    assert service.live(ANN)["notes"] == []
+
+
 def test_the_queue_is_full_at_some_point_and_stopping_empties_it(service: Service):
     jobs = [service.submit(ANN, quick(**LONG)) for _ in range(OWNER_LIMIT)]
     with pytest.raises(QueueFull):

@@ -221,3 +221,9 @@ def test_what_the_page_proposes_is_taught(idea: str) -> None:
     what = re.sub(r"^an? ", "", idea.removesuffix(place).strip())
     colour = next((colour for colour in HUES if what.startswith(colour + " ")), "")
     assert what.removeprefix(colour).strip() in {word for words in THINGS.values() for word in words}
+
+
+def test_it_tells_what_it_has_names_for(primer: Primer) -> None:
+    names = primer.names()
+    assert set(names) >= KNOWN | EMPTY_PLACES
+    assert names == sorted(set(names))

@@ -15,6 +15,7 @@ import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from webui import __version__
@@ -46,6 +47,7 @@ from webui.jobs.running import Running
 from webui.jobs.store import Job, Store
 from webui.library.arrival import has_route
 from webui.library.catalog import Catalog
+from webui.library.knows import knows_any_of
 from webui.memory.forecast import forecast
 from webui.memory.plan import cap_bytes
 
@@ -123,7 +125,7 @@ class Service:
         job = Job(
             uuid.uuid4().hex, owner, time.time(), "queued", recipe, count, card.title, (request.prompt or "").strip()
         )
-        return self._queue(job, here)
+        return self._queue(replace(job, notes=_advice(job, card)), here)
 
     def _queue(self, job: Job, here: bool) -> str:
         with self._lock:
@@ -231,7 +233,7 @@ class Service:
             deaths=0,
             model_title=card.title if card else job.model_title,
         )
-        return self._queue(new, here)
+        return self._queue(replace(new, notes=_advice(new, card)) if card else new, here)
 
     def forecast(self, request: GenerationRequest, owner: str = "") -> Forecast | None:
         """What a click would cost; None until a worker has told of its device.
@@ -392,9 +394,9 @@ class Service:
             if not order:
                 return None
             job, facts = order[0], dispatcher.link.facts
-            self.store.set_job(job.id, "running")
+            self.store.set_job(job.id, "running", notes=job.notes)
             pace = self.store.pace(job.recipe, facts.name) if facts else None
-            dispatcher.running = Running(job, self._work(job.owner, job.recipe), pace)
+            dispatcher.running = Running(job, self._work(job.owner, job.recipe), pace, notes=list(job.notes))
             return dispatcher.running
 
     def order_for(self, job: Job, index: int) -> Order:
@@ -513,3 +515,13 @@ class Service:
             "device": link.facts.name if link and link.facts else "",
             "model": card.title if card else "",
         }
+
+
+def _advice(job: Job, card: ModelCard) -> tuple[str, ...]:
+    """What to tell beforehand, since nobody could guess it from the picture."""
+    if job.recipe.init_image or not job.prompt or knows_any_of(Path(card.path), job.prompt):
+        return ()
+    told = (
+        f"{card.title} was never shown anything of this. It knows everyday things and places, by their English names."
+    )
+    return (told,)

@@ -160,6 +160,7 @@ class Store:
             "count": job.count,
             "model_title": job.model_title,
             "prompt": job.prompt,
+            "notes": json.dumps(job.notes),
         }
         with self._transaction() as db:
             db.execute(_insert("jobs", row), row)

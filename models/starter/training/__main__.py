@@ -164,6 +164,12 @@ def _export(arguments: argparse.Namespace) -> None:
     from models.starter.training.export import export
 
     export(arguments.run, arguments.out, tell)
+    if arguments.data:
+        from models.starter.training.primer import Primer
+        from models.starter.training.sprites import Sprites
+
+        names = "\n".join(Primer(Sprites(arguments.data)).names()).casefold()
+        (arguments.out / "knows.txt").write_text(names + "\n", "utf-8")
 
 
 def _sheet(arguments: argparse.Namespace) -> None:
@@ -234,6 +240,9 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(stage_of=_export)
     export.add_argument("--run", type=Path, required=True)
     export.add_argument("--out", type=Path, default=STARTER)
+    export.add_argument(
+        "--data", type=Path, help="what the first course of these pictures has names for goes beside it"
+    )
 
     sheet = stages.add_parser("sheet", help="sample pictures of a model")
     sheet.set_defaults(stage_of=_sheet)

@@ -119,6 +119,11 @@ class Primer(Composer):
         if not self._shelves or self._shelves[0][0] is not _KNOWN:
             raise ValueError("The data holds none of the things of the first course.")
 
+    def names(self) -> list[str]:
+        """What captions call things and places, in order."""
+        things = {word for _, things in self._shelves for thing in things for word in thing.words}
+        return sorted(things | {words for place in PLACES.values() for words in place.words})
+
     def picture(self, width: int, height: int, seed: int) -> Composed:
         rng = random.Random(seed)
         made = self._seen(width, height, rng)
