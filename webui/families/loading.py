@@ -158,14 +158,15 @@ class Source:
 
     def tokenizer(self, component: str) -> Any:
         """CLIP's. Configs of ours share one vocabulary; SDXL's second one is padded with "!"."""
-        from transformers import CLIPTokenizer
-
         own = self.configs / component
-        if (own / "tokenizer.json").is_file() or (own / "vocab.json").is_file():
+        if not (own / "tokenizer.json").is_file() and (own / "vocab.json").is_file():
+            from transformers import CLIPTokenizer
+
             return CLIPTokenizer.from_pretrained(own, local_files_only=True)
-        settings = read_json(own / "tokenizer_config.json")
-        wanted = {k: settings[k] for k in ("pad_token", "model_max_length") if k in settings}
-        return CLIPTokenizer.from_pretrained(shipped_configs / "clip", local_files_only=True, **wanted)
+        shared = shipped_configs / "clip"
+        settings = read_json(shared / "tokenizer_config.json") | read_json(own / "tokenizer_config.json")
+        own_file = own / "tokenizer.json"
+        return _tokenizer(own_file if own_file.is_file() else shared / "tokenizer.json", settings)
 
     def scheduler(self) -> Any:
         """The checkpoint's noise schedule, as DDIM's class keeps it; the sampler is chosen per picture."""
@@ -180,6 +181,25 @@ class Source:
                 config["timestep_spacing"] = "trailing"
         known = set(inspect.signature(DDIMScheduler.__init__).parameters)
         return DDIMScheduler(**{k: v for k, v in config.items() if k in known})
+
+
+_token_settings = ("bos_token", "eos_token", "pad_token", "unk_token")
+
+
+def _tokenizer(file: Path, settings: Mapping[str, Any]) -> Any:
+    """In half the time that `from_pretrained` takes, which reads four megabytes of JSON several times over."""
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    try:
+        words = Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises no class of its own
+        raise broken(file, "it is no tokenizer") from error
+    tokens = {name: settings[name] for name in _token_settings if name in settings}
+    texts = {name: token.get("content") if isinstance(token, Mapping) else token for name, token in tokens.items()}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=words, model_max_length=settings.get("model_max_length", 77), **texts
+    )
 
 
 def open_source(card: ModelCard, configs: Path, dtype: Any, report: Report, check: Check) -> Source:
