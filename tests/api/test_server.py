@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from tests.studio import finished, quick, wait_for
-from tests.visitors import ANN
+from tests.visitors import ANN, BOB
 from webui.api.server import events
 from webui.core.errors import QueueFull
 from webui.core.imaging import read_picture_text
@@ -194,3 +195,23 @@ def test_a_model_that_is_no_name_is_missing(service: Service):
     for model in (["starter"], {"id": "starter"}, 7):
         assert service.model_for(model).id == "starter"  # what is no name names nothing: the first that works
     assert not service.store._rows("SELECT * FROM jobs WHERE id = ?", "\ud800")
+
+
+def test_everything_of_ones_own_is_stopped_in_one_call(service: Service, ann: TestClient):
+    jobs = [service.submit(ANN, quick("a long one", steps=150, width=256, height=256)) for _ in range(3)]
+    other = service.submit(BOB, quick("somebody else's"))
+    assert ann.post("/jobs/stop").status_code == 200
+    assert {finished(service, job).state for job in jobs} == {"stopped"}
+    assert finished(service, other).state == "done"
+
+
+def test_several_pictures_come_as_one_archive_and_only_ones_own(service: Service, ann: TestClient):
+    job = finished(service, service.submit(ANN, quick("a red apple", count=2)))
+    mine = [picture.id for picture in service.store.job_pictures(job.id)]
+    theirs = service.store.job_pictures(finished(service, service.submit(BOB, quick())).id)[0].id
+    answer = ann.get("/pictures.zip", params={"ids": ",".join([*mine, theirs, "nothing"])})
+    assert answer.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        assert len(archive.namelist()) == len(set(archive.namelist())) == 2
+        assert {archive.read(name) for name in archive.namelist()} == {service.picture_bytes(ANN, id) for id in mine}

@@ -90,13 +90,17 @@ def test_two_folders_and_the_names_of_other_programs(models: Path, tmp_path: Pat
     assert catalog.lora("Lora/theirs").family == "sd"
 
 
-def test_things_in_the_wrong_place_are_told_where_they_belong(models: Path) -> None:
+def test_things_in_the_wrong_folder_are_used_as_what_they_are(models: Path) -> None:
     (models / "loras" / "tiny-sd-kohya.safetensors").rename(models / "checkpoints" / "lost.safetensors")
     (models / "checkpoints" / "tiny-sd.safetensors").rename(models / "loras" / "lost.safetensors")
     catalog = catalog_of(models)
-    misplaced, other = catalog.model("checkpoints/lost").problem, catalog.lora("loras/lost").problem
-    assert misplaced is not None and "loras folder" in misplaced.hint
-    assert other is not None and "checkpoints" in other.hint
+    for _ in range(2):
+        lora, model = catalog.lora("checkpoints/lost"), catalog.model("loras/lost")
+        assert lora.problem is None and model.problem is None
+        assert lora in catalog.loras_for(model)
+        assert "checkpoints/lost" not in {card.id for card in catalog.models()}
+        assert "loras/lost" not in {card.id for card in catalog.loras()}
+        catalog.refresh()
 
 
 def test_an_unknown_kind_is_listed_as_such(models: Path) -> None:

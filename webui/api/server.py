@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from webui.api.guard import Guard
 from webui.api.guest_door import GuestDoor, TwoDoors
 from webui.api.page_door import PageDoor
 from webui.api.share import Share
+from webui.api.zipped import zipped
 from webui.core.errors import InvalidRequest, NotFound, NotYours, UserError
 from webui.core.plain import without_words
 from webui.core.settings import Settings
@@ -137,6 +139,14 @@ def _add_reading_routes(app: FastAPI, service: Service) -> None:
         found = service.pictures.page(easel, search, favourites, before, limit + 1)
         return {"pictures": [views.picture(p) for p in found[:limit]], "more": len(found) > limit}
 
+    @app.get("/pictures.zip")
+    def archive(easel: Owner, ids: Annotated[str, Query(max_length=40 * IDS_LIMIT)]) -> StreamingResponse:
+        """Several pictures as one download, which begins at once."""
+        wanted = [id for id in ids.split(",") if service.pictures.get(easel, id)]
+        headers = {"Content-Disposition": 'attachment; filename="pictures.zip"'}
+        files = _files(service, easel, wanted)
+        return StreamingResponse(zipped(files), media_type="application/zip", headers=headers)
+
     @app.get("/pictures/{picture_id}")
     def picture(picture_id: str, easel: Owner) -> dict[str, Any]:
         return service.describe(easel, picture_id)
@@ -185,6 +195,11 @@ def _add_acting_routes(app: FastAPI, service: Service) -> None:
     def subject(photo_id: str, easel: Owner) -> dict[str, Any]:
         upload = service.photos.add_subject(easel, photo_id)
         return {"id": upload.id, "width": upload.width, "height": upload.height}
+
+    @app.post("/jobs/stop")
+    def stop_all(easel: Owner) -> dict[str, str]:
+        service.stop_all(easel)
+        return {"status": "ok"}
 
     @app.post("/jobs/{job_id}/stop")
     def stop(job_id: str, easel: Owner) -> dict[str, str]:
@@ -291,6 +306,20 @@ async def _counted(share: Share, guest: str, told: AsyncIterator[str]) -> AsyncI
     with share.guest(guest):
         async for event in told:
             yield event
+
+
+def _files(service: Service, owner: str, ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Names, no two alike, and bytes; a picture that was deleted meanwhile is left out."""
+    taken: Counter[str] = Counter()
+    for id in ids:
+        try:
+            data = service.picture_bytes(owner, id)
+        except NotFound:
+            continue
+        name = _file_name(service, owner, id, MEDIA_TYPES.get(data[:4], "application/octet-stream"))
+        taken[name] += 1
+        stem, _, kind = name.rpartition(".")
+        yield (name if taken[name] == 1 else f"{stem}-{taken[name]}.{kind}"), data
 
 
 def _file_name(service: Service, owner: str, picture_id: str, kind: str) -> str:

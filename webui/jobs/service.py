@@ -178,6 +178,12 @@ class Service:
         self._wake_savers()
         self.changed()
 
+    def stop_all(self, owner: str) -> None:
+        """Stops everything of one visitor, what waits before what is drawn, so that none slips in."""
+        for job in reversed(self.store.unfinished_jobs()):
+            if job.owner == owner:
+                self.stop(owner, job.id)
+
     def fix(self, owner: str, job_id: str, here: bool = True) -> str:
         """Applies the fix that the job's fault offers; returns the id of the job to watch.
 

@@ -24,6 +24,13 @@ STARTER = "starter"
 
 Card = TypeVar("Card", ModelCard, LoraCard)
 
+
+class _IsOfTheOtherKind(ModelBroken):
+    """A LoRA among the models, or a model among the LoRAs: people know no difference, and Easel sees it."""
+
+    code = "of_the_other_kind"
+
+
 _NO_SIZES = ComponentSizes(0, 0, 0)
 _NO_DEFAULTS = Defaults(512, 512, 20, 7.0, "", 64, 2048)
 _REFRESH = ("refresh", "Refresh")
@@ -66,6 +73,9 @@ class Catalog:
             old = self._listing
             models = {id: (entry, self._model(id, entry, old)) for id, entry in self._models_on_disk()}
             loras = {id: (entry, self._lora(id, entry, old)) for id, entry in self._loras_on_disk()}
+            strays, moved = _taken_out(models), _taken_out(loras)
+            loras |= {id: (entry, self._lora(id, entry, old)) for id, entry in strays.items()}
+            models |= {id: (entry, self._model(id, entry, old)) for id, entry in moved.items()}
             titles = distinct_titles({id: card.title for id, (_, card) in models.items()})
             lora_titles = distinct_titles({id: card.title for id, (_, card) in loras.items()})
             in_order = sorted(models, key=lambda id: (id != STARTER, titles[id].casefold(), id))
@@ -156,7 +166,7 @@ class Catalog:
         if file.layout == "single_file":
             for family in self._families:
                 if _asked(family.identify_lora, file) is not None:
-                    raise ModelBroken(f"{file.title} is a LoRA, not a model.", "Move it into the loras folder.")
+                    raise _IsOfTheOtherKind(f"{file.title} is a LoRA, not a model.")
         raise ModelBroken(f"{file.title} is of a kind that Easel does not know yet.", "Try another model.")
 
     def _lora(self, id: str, entry: Entry, old: _Listing) -> LoraCard:
@@ -171,15 +181,24 @@ class Catalog:
             return LoraCard(id, title, "", path, entry.nbytes, modified=entry.modified, problem=error.fault)
 
     def _identify_lora(self, file: ModelFile) -> LoraCard:
+        for family in self._families:
+            if _asked(family.identify, file) is not None:
+                raise _IsOfTheOtherKind(f"{file.title} is a model, not a LoRA.")
         if file.header.kind == "gguf":
             raise ModelBroken(f"{file.title} is a GGUF file.", "LoRAs are used as .safetensors only.")
         for family in self._families:
             card = _asked(family.identify_lora, file)
             if card is not None:
                 return card
-        raise ModelBroken(
-            f"{file.title} is not a LoRA that Easel can use.", "Is it a model? Then move it to checkpoints."
-        )
+        raise ModelBroken(f"{file.title} is not a LoRA that Easel can use.", "Try another one.")
+
+
+def _taken_out(listed: dict[str, tuple[Entry, Card]]) -> dict[str, Entry]:
+    """What lies in the folder for the other kind, which is no longer listed in this one."""
+    strays = {id: e for id, (e, card) in listed.items() if card.problem and card.problem.code == _IsOfTheOtherKind.code}
+    for id in strays:
+        del listed[id]
+    return strays
 
 
 def _asked(identify: Callable[[ModelFile], Card | None], file: ModelFile) -> Card | None:

@@ -102,7 +102,7 @@ def _header_length(start: bytes, size: int, name: str) -> int:
             f"{name}: the download is incomplete, it stopped within the first {size / 1e6:.1f} MB.", _DAMAGED
         )
     if length > MAX_HEADER:
-        raise ModelBroken(f"{name} claims a header of {length / 1e6:.0f} MB; no model has that.", _DAMAGED)
+        raise ModelBroken(f"{name} is damaged: its first bytes make no sense.", _DAMAGED)
     if start[8:9] != b"{":
         raise ModelBroken(f"{name} is not a safetensors file.", _DAMAGED)
     return length
