@@ -72,6 +72,33 @@ def test_get_it_and_use_it_while_the_starter_draws(
         expect(line(visitor)).to_be_hidden()
 
 
+def test_the_models_tab_has_what_can_be_got_also_after_not_now(
+    hub: Hub, tmp_path: Path, tiny_models: TinyModels, chromium: Browser
+) -> None:
+    with running(tmp_path, tiny_models, hub.model()) as address, visiting(chromium, address) as visitor:
+        visitor.button("Not now").click()
+        expect(line(visitor)).to_be_hidden()
+        visitor.open_tab("Models")
+        visitor.button("Look again").click()
+        card = visitor.page.locator("[data-get=tiny]")
+        expect(card).to_contain_text("Fits this computer well.")
+        expect(card).to_contain_text("License: Test licence")
+        card.get_by_role("button", name="Get it").click()
+        expect(card).to_contain_text("Getting Tiny Model: ")
+        expect(card.get_by_role("progressbar")).to_be_visible()
+        card.get_by_role("button", name="Stop").click()
+        expect(card.get_by_role("progressbar")).to_be_hidden()
+        card.get_by_role("button", name="Get it").click()
+        hub.gate.set()
+        expect(visitor.page.locator("[data-id='checkpoints/tiny-model']")).to_be_visible()
+        expect(card).to_have_count(0)
+
+        with visiting(chromium, address, extra_http_headers={"X-Forwarded-For": "203.0.113.9"}) as guest:
+            guest.open_tab("Models")
+            expect(guest.page.get_by_role("heading", name="Where files go")).to_be_visible()
+            assert guest.page.get_by_role("heading", name="More to get").count() == 0
+
+
 def test_on_a_phone_a_fault_says_what_to_do_and_not_now_is_kept(
     hub: Hub, tmp_path: Path, tiny_models: TinyModels, chromium: Browser
 ) -> None:

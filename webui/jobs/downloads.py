@@ -112,6 +112,11 @@ class Downloads:
         if self._last is not None:
             self._last.join(CLOSING_SECONDS)
 
+    def left(self) -> list[ModelPreset]:
+        """The models that can be got and are not here yet, smallest first."""
+        models = sorted(self._models.values(), key=lambda model: model.bytes)
+        return [model for model in models if not (self._folder / model.file).is_file()]
+
     def view(self, facts: DeviceFacts | None, welcome: bool) -> offer_views.Offer | None:
         """What the page's line says; None for no line. `welcome`: whether anything may be offered at all."""
         with self._lock:

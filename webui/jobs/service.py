@@ -21,6 +21,7 @@ from typing import Any
 from webui import __version__
 from webui.core.errors import InvalidRequest, ModelMissing, NotFound, QueueFull, UserError, WrongFamily
 from webui.core.geometry import drawing_size
+from webui.core.model_presets import ModelPreset
 from webui.core.presets import Presets
 from webui.core.settings import Settings, save_settings
 from webui.core.settle import settle
@@ -49,6 +50,7 @@ from webui.library.arrival import has_route
 from webui.library.catalog import Catalog
 from webui.library.knows import knows_any_of
 from webui.memory.forecast import forecast
+from webui.memory.offer import how_it_would_draw
 from webui.memory.plan import cap_bytes
 
 log = logging.getLogger(__name__)
@@ -288,6 +290,11 @@ class Service:
         if self.settings.offline:
             raise InvalidRequest("Easel was started with --offline.", "Start it without, then try again.")
         self.downloads.start(model_id)
+
+    def how_it_would_draw(self, model: ModelPreset) -> str:
+        """In words, on this computer; "" while no worker has told of its device."""
+        facts = self._facts()
+        return how_it_would_draw(facts, model) if facts else ""
 
     def decline_model(self) -> None:
         """Not now: nothing is offered any more until somebody wishes it in the settings. Raises FolderUnusable."""

@@ -24,6 +24,16 @@ def best_model(facts: DeviceFacts, models: Iterable[ModelPreset]) -> ModelPreset
     return min(asked, key=_comfort)[1] if asked else None
 
 
+def how_it_would_draw(facts: DeviceFacts, model: ModelPreset) -> str:
+    """What to expect of a model on this device, in one sentence."""
+    if facts.kind == "cpu":
+        return "Draws on this processor, too, but takes minutes for a picture."
+    room = card_bytes(facts)
+    if model.needs is None or model.needs.comfortable <= room:
+        return "Fits this computer well."
+    return "Fits this computer, a bit slower." if model.needs.least <= room else "This computer is too small for it."
+
+
 def card_bytes(facts: DeviceFacts) -> int:
     """Bytes that a model may count on: a card's own memory, a part of a Mac's, nothing on a processor."""
     if facts.kind == "cuda":

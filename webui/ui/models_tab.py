@@ -52,8 +52,27 @@ def library(service: Service, request: gr.Request) -> dict[str, Any]:
         "loras": [_lora(service, card) for card in loras],
         "folders": _folders(service, comes_from_here(request)),
         "machine": _machine(service, [f for f in forecasts.values() if f]),
+        "more": _more(service, comes_from_here(request)),
         "note": "What is on this computer. The name of the file is the name of the model.",
     }
+
+
+def _more(service: Service, local: bool) -> list[dict[str, Any]]:
+    """Models that Easel can fetch: for whoever sits at this computer, unless it is to stay without network."""
+    if not local or service.settings.offline:
+        return []
+    return [
+        {
+            "id": model.id,
+            "title": model.title,
+            "purpose": model.purpose,
+            "bytes": model.bytes,
+            "licence": model.licence.name,
+            "terms": model.licence.commercial,
+            "fit": service.how_it_would_draw(model),
+        }
+        for model in service.downloads.left()
+    ]
 
 
 def _forecast(service: Service, card: ModelCard) -> Forecast | None:
@@ -110,5 +129,4 @@ def _machine(service: Service, forecasts: Sequence[Forecast]) -> list[tuple[str,
     rows = [("Draws with", ", ".join(devices) or "getting ready…")]
     if forecasts and forecasts[0].bytes_free:
         rows.append(("Free memory", f"{forecasts[0].bytes_free / 2**30:.1f} GB"))
-    rows += [("First model", forecast.sentence) for forecast in forecasts[:1] if forecast.sentence]
     return rows
