@@ -159,3 +159,25 @@ def test_looking_again_ends_also_when_nothing_is_new(visitor: Visitor):
         visitor.page.wait_for_function("() => !window.before.isConnected")
         expect(visitor.page.locator(".turning")).to_have_count(0)
         expect(again).to_be_focused()
+
+
+def test_of_a_deleted_picture_the_neighbour_is_seen(visit: Callable[..., Visitor]):
+    visitor = visit()
+    page, older, newer = visitor.page, visitor.draw("a red kite", count=2), visitor.draw("a blue whale", count=1)
+    other = visitor.tab()
+    delete = visitor.button("Delete")
+    delete.click()
+    for stage in (visitor.stage, other.locator("#create-stage .stage")):
+        expect(stage.locator(".pic")).to_have_attribute("src", older["src"])
+        expect(stage.locator(".empty")).to_be_hidden()
+    visitor.button("Undo").click()
+    expect(visitor.picture).to_have_attribute("src", newer["src"])
+    delete.click()
+    expect(visitor.picture).to_have_attribute("src", older["src"])
+    visitor.reload()
+    expect(visitor.picture).to_have_attribute("src", older["src"])
+    delete.click()
+    expect(visitor.picture).not_to_have_attribute("src", older["src"])
+    expect(visitor.picture).to_be_visible()
+    delete.click()
+    expect(page.get_by_role("heading", name="Describe a picture to begin")).to_be_visible()

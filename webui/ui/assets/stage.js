@@ -22,7 +22,7 @@
 
   part('stage', ({ element, props, trigger }) => {
     const key = props.desk;
-    let picked = '', job = '', made = '', was = 'idle', dismissed = '', asked = -QUICK;
+    let picked = '', job = '', made = '', was = 'idle', dismissed = '', asked = -QUICK, seen = '', lost = '';
     const own = new Set(); /* the jobs that this desk has submitted */
     const image = h('img.pic', { alt: '', hidden: true });
     const fill = h('i'), bar = h('div.bar', { role: 'progressbar', 'aria-label': 'Progress', 'aria-valuemin': 0, 'aria-valuemax': 100, hidden: true }, fill);
@@ -55,11 +55,20 @@
       const now = Easel.live.now();
       if (picked) { const p = known().find((p) => p.id === picked); if (p) return p; picked = ''; }
       if (BUSY.includes(now.state)) return null;
-      const mine = clear(now.pictures);
+      const mine = clear(now.pictures), others = clear(now.recent);
       if (mine.length) return mine[mine.length - 1];
-      /* Nothing is in focus, say because what waited was cancelled: the picture that was just made stays. */
-      return now.state === 'idle' && made ? clear(now.recent).find((p) => p.job === made) || null : null;
+      if (faulty(now) || (now.state === 'stopped' && now.preview)) return null;
+      /* Nothing is in focus, say because what waited was cancelled or its pictures were deleted: the picture that was just made stays, else the newest is seen. */
+      return others.find((p) => p.job === made) || others[0] || null;
     };
+    const faulty = (now) => now.state === 'error' && now.job !== dismissed;
+    /** Whose picture has gone looks at the one beside it; who takes that back looks at theirs again. */
+    function stepAside({ deleted, restored }) {
+      if (restored?.includes(lost)) { picked = lost; lost = ''; }
+      if (!deleted?.includes(seen)) return;
+      const row = [...rail.querySelectorAll('button')].map((tile) => tile.dataset.id), at = row.indexOf(seen), stays = (id) => id && !act.gone.has(id);
+      lost = seen; picked = BUSY.includes(Easel.live.now().state) ? '' : row.slice(at + 1).find(stays) || row.slice(0, Math.max(0, at)).reverse().find(stays) || '';
+    }
     const pick = (id) => { picked = id; draw(Easel.live.now()); };
 
     function drawTools(p) {
@@ -120,7 +129,7 @@
         iconButton('close', `Cancel: ${w.prompt}`, () => post(`/jobs/${w.job}/stop`).catch(trouble)))));
     }
     function drawFault(now) {
-      const fault = now.state === 'error' && !picked && now.job !== dismissed ? now.fault || { message: 'Something went wrong.', hint: 'Try once more.' } : null;
+      const fault = faulty(now) && !picked ? now.fault || { message: 'Something went wrong.', hint: 'Try once more.' } : null;
       alert.hidden = !fault;
       if (!fault) { alert.replaceChildren(); alert.removeAttribute('role'); alert.dataset.job = ''; return; }
       if (alert.dataset.job === now.job) return;
@@ -142,6 +151,7 @@
       empty.hidden = show || failed; fit.hidden = !show;
       const ratio = p ? p.width / p.height : now.width && now.height ? now.width / now.height : Number(getComputedStyle(figure).getPropertyValue('--ratio')) || 1;
       figure.style.setProperty('--ratio', ratio);
+      seen = p ? p.id : '';
       if (p) { mail.show(p.src); image.alt = p.prompt; }
       else if (busy || now.state === 'stopped') { if (now.preview) { mail.show(now.preview); image.alt = `${now.prompt || ''}, being drawn`; } else if (!clear(now.pictures).length) mail.clear(); else { const l = clear(now.pictures); mail.show(l[l.length - 1].src); image.alt = now.prompt; } }
       open.disabled = !p; figure.classList.toggle('rough', !p); figure.classList.toggle('blank', image.hidden && busy);
@@ -167,7 +177,7 @@
     roving(rail, 'button', (tile) => tile.click());
     on('live', draw);
     on('reply:' + key, ({ job: id }) => { if (id) own.add(id); });
-    on('pictures', ({ deleted }) => { if (deleted && deleted.includes(picked)) picked = ''; draw(Easel.live.now()); });
+    on('pictures', (what) => { stepAside(what); draw(Easel.live.now()); });
     draw(Easel.live.now());
     deskKeys(key, element);
   });
