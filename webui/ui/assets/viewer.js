@@ -104,7 +104,7 @@
       box.dataset.id = picture.id;
       words.textContent = picture.prompt; count.textContent = list.length > 1 ? `${at + 1} / ${list.length}` : '';
       previous.disabled = at === 0; next.disabled = at === list.length - 1;
-      tools.replaceChildren(count, use ? h('button.btn', { onclick: () => { box.close(); use(picture); } }, icon('use', 18), 'Use these settings') : '',
+      tools.replaceChildren(count, use ? h('button.btn', { 'aria-label': 'Use these settings', title: 'Use these settings', onclick: () => { box.close(); use(picture); } }, icon('use', 18), h('span', {}, 'Use these settings')) : '',
         iconButton('download', 'Download', () => download(picture)), heart(picture), iconButton('info', 'Info', () => info(picture.id)),
         iconButton('bin', 'Delete', () => drop(picture)),
         iconButton('close', 'Close', () => box.close()));
