@@ -134,11 +134,15 @@ def test_on_a_phone_all_of_the_viewer_is_in_reach(visit: Callable[..., Visitor])
 @pytest.mark.parametrize("width", [1280, 1440, 2560])
 def test_messages_leave_the_buttons_free(visit: Callable[..., Visitor], width: int):
     visitor = visit(viewport={"width": width, "height": 800})
-    visitor.page.evaluate("() => { for (const seconds of [60, 61]) Easel.toast('A longer message than most.', null, seconds); }")
+    visitor.page.evaluate(
+        "() => { for (const seconds of [60, 61]) Easel.toast('A longer message than most.', null, seconds); }"
+    )
     shelf = visitor.page.locator(".toasts").bounding_box()
     dock = visitor.page.locator("#create-dock").bounding_box()
     tools = visitor.page.locator("#create-stage .under").bounding_box()
     assert shelf and dock and tools and shelf["y"] + shelf["height"] <= min(dock["y"], tools["y"])
     assert abs(shelf["x"] + shelf["width"] / 2 - dock["x"] - dock["width"] / 2) < 2
     visitor.open_tab("Gallery")
-    visitor.page.wait_for_function("document.querySelector('.toasts').getBoundingClientRect().bottom > innerHeight - 60")
+    visitor.page.wait_for_function(
+        "document.querySelector('.toasts').getBoundingClientRect().bottom > innerHeight - 60"
+    )

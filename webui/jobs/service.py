@@ -110,8 +110,9 @@ class Service:
 
     # asking ---------------------------------------------------------------
 
-    def submit(self, owner: str, request: GenerationRequest, here: bool = True) -> str:
+    def submit(self, owner: str, request: GenerationRequest, here: bool = True, once: str = "") -> str:
         """Settles a request and queues it; returns the job's id. `here`: asked by whoever sits at this computer.
+        What the same owner sends under the same word `once` is queued once, also when Easel was started anew between.
 
         Raises:
             UserError: with what is wrong in one sentence; the engine is not touched.
@@ -121,12 +122,21 @@ class Service:
         if recipe.mask_image:
             self.photos.size(owner, recipe.mask_image)
         job = Job(
-            uuid.uuid4().hex, owner, time.time(), "queued", recipe, count, card.title, (request.prompt or "").strip()
+            _job_id(owner, once),
+            owner,
+            time.time(),
+            "queued",
+            recipe,
+            count,
+            card.title,
+            (request.prompt or "").strip(),
         )
         return self._queue(job, here)
 
     def _queue(self, job: Job, here: bool) -> str:
         with self._lock:
+            if self.store.job(job.id):
+                return job.id
             waiting = self.store.unfinished_jobs()
             full = len(waiting) >= (QUEUE_LIMIT if here else STRANGERS_LIMIT)
             if full or sum(w.owner == job.owner for w in waiting) >= OWNER_LIMIT:
@@ -513,3 +523,8 @@ class Service:
             "device": link.facts.name if link and link.facts else "",
             "model": card.title if card else "",
         }
+
+
+def _job_id(owner: str, once: str) -> str:
+    """A new id; for the same word of the same owner the same one."""
+    return (uuid.uuid5(uuid.NAMESPACE_OID, f"{owner} {once}") if once else uuid.uuid4()).hex

@@ -206,6 +206,7 @@
     let stopping = false;
     function stop() {
       const now = Easel.live.now(), first = (now.waiting || [])[0];
+      if (now.hoped && Easel.line.drop()) { Easel.live.giveUp(); return; }
       const job = BUSY.includes(now.state) ? now.job : first && first.job;
       if (!job) { stopping = true; setTimeout(() => { stopping = false; }, 5000); return; }
       announce('Stopping.');
@@ -239,8 +240,9 @@
   part('reply', ({ element, props, trigger, watch }) => {
     const key = props.desk;
     const box = h('div.notice', { hidden: true });
+    let waits = false; /* the box says that something was not sent */
     element.replaceChildren(box);
-    const hide = () => { box.hidden = true; box.removeAttribute('role'); box.replaceChildren(); };
+    const hide = () => { waits = false; box.hidden = true; box.removeAttribute('role'); box.replaceChildren(); };
     function fault(f) {
       Easel.live.giveUp();
       box.hidden = false; box.setAttribute('role', 'alert');
@@ -262,6 +264,13 @@
       Easel.fill(tab, fields); emit('view:' + tab, 'photo'); emit('show:' + tab); scrollTo({ top: 0 });
     }
     on('notice:' + key, hide);
+    on('held', (some) => {
+      if (!some) { if (waits) hide(); return; }
+      if (waits) return;
+      waits = true; box.hidden = false; box.setAttribute('role', 'alert');
+      box.replaceChildren(h('div', {}, h('b', {}, 'This was not sent: Easel cannot be reached.'), h('span', {}, ' It is sent as soon as the line is back.')),
+        h('button.btn', { onclick: Easel.line.wake }, 'Try again'), iconButton('close', 'Do not send', () => { Easel.line.drop(); Easel.live.giveUp(); }));
+    });
     if (props.plain !== false) on('use', (id) => { trigger('use', { id }); });
     watch('value', () => {
       const v = props.value;
