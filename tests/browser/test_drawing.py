@@ -208,10 +208,11 @@ def test_a_picture_is_drawn_larger_until_its_model_draws_no_larger(visitor: Visi
     recipe = visitor.recipe(picture)
     assert (recipe["prompt"], recipe["seed"], recipe["strength"]) == ("a red apple", 5, 0.35)
     assert picture_like(visitor.file(small["src"]), visitor.file(picture["src"])) < 12
-    visitor.button("Larger").click()
-    notice = visitor.page.locator("#create-reply .notice")
-    expect(notice).to_contain_text("This picture is already as large as its model draws.")
-    expect(visitor.stage).to_have_attribute("data-state", "done")
+    expect(visitor.button("Larger")).to_be_disabled()
+    expect(visitor.button("Larger")).to_have_attribute("title", "This picture is already as large as its model draws.")
+    visitor.stage.locator(".rail button").last.click()
+    expect(visitor.picture).to_have_attribute("src", small["src"])
+    expect(visitor.button("Larger")).to_be_enabled()
 
 
 def picture_like(one: bytes, other: bytes) -> float:

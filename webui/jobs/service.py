@@ -20,10 +20,12 @@ from typing import Any
 from webui import __version__
 from webui.core.errors import InvalidRequest, ModelMissing, NotFound, QueueFull, UserError, WrongFamily
 from webui.core.geometry import drawing_size
+from webui.core.larger import why_not_larger
 from webui.core.presets import Presets
 from webui.core.settings import Settings, save_settings
 from webui.core.settle import settle
 from webui.core.types import (
+    Defaults,
     DeviceFacts,
     Fault,
     Forecast,
@@ -32,6 +34,7 @@ from webui.core.types import (
     ModelCard,
     Order,
     Recipe,
+    SavedImage,
 )
 from webui.core.work import DrawnWork, work_of
 from webui.families.base import Family
@@ -330,7 +333,18 @@ class Service:
             seconds=self._job_seconds,
             trouble=self._trouble.get(job.id) if job else None,
             worker=self._worker_view(mine[0].job.recipe.model if mine else None),
+            full_size=self._full_size({card.id: card.defaults for card in self.catalog.models()}),
         )
+
+    @staticmethod
+    def _full_size(likes: Mapping[str, Defaults]) -> Callable[[SavedImage], str]:
+        """Says of a picture why its model, if it is still here, cannot draw it larger."""
+
+        def why(saved: SavedImage) -> str:
+            known = likes.get(saved.recipe.model)
+            return why_not_larger((saved.width, saved.height), known) if known else ""
+
+        return why
 
     async def changes(self, owner: str, here: bool = False) -> AsyncIterator[dict[str, Any] | None]:
         """The visitor's live view now and after each change; None when it has been quiet for a while."""

@@ -74,15 +74,16 @@
     function drawTools(p) {
       tools.hidden = !p; hint.hidden = !!p || !queue.hidden;
       if (!p) { tools.replaceChildren(); tools.dataset.id = ''; return; }
-      const tag = p.id + p.favourite;
+      const tag = p.id + p.favourite + p.full_size;
       if (tools.dataset.id === tag) return;
       tools.dataset.id = tag;
       const held = tools.contains(document.activeElement) && document.activeElement.getAttribute('aria-label');
       const button = (name, label, fn) => h('button.tool', { onclick: fn, 'aria-label': label, title: label }, icon(name), h('span', {}, label));
       const heart = button('heart', 'Favourite', () => act.favourite(p, !p.favourite));
       heart.setAttribute('aria-pressed', !!p.favourite);
+      const larger = button('expand', 'Larger', () => again(p, { larger: true })); larger.disabled = !!p.full_size; if (p.full_size) larger.title = p.full_size;
       const as = (kind, tool) => { tool.classList.add(kind); return tool; };
-      tools.replaceChildren(button('download', 'Download', () => act.download(p)), button('expand', 'Larger', () => again(p, { larger: true })),
+      tools.replaceChildren(button('download', 'Download', () => act.download(p)), larger,
         ...(props.onward || []).map((target) => button(target.icon || 'use', target.label, () => emit('onward', { tab: target.tab, picture: p }))),
         as('roomy', button('again', 'Same again', () => again(p))), button('vary', 'Vary', () => again(p, { vary: true })), as('terse', heart),
         as('roomy', button('cut', 'Cut out', (event) => act.cutOut(p.id, event.currentTarget))), as('terse', button('info', 'Info', () => act.info(p.id))), as('terse', button('bin', 'Delete', () => act.remove([p.id]))));
