@@ -112,16 +112,18 @@ window.Easel = window.Easel || (() => {
     };
   })();
 
-  /** A short message at the edge, with one action if wanted: toast('Deleted', {label: 'Undo', act}). */
+  /** A short message at the edge, with one action if wanted: toast('Deleted', {label: 'Undo', act}). With no seconds it stays until
+      the function that comes back takes it away. */
   function toast(text, action = null, seconds = 5, kind = 'status') {
     shelf ||= h('div.toasts'); toFront();
     const away = () => { clearTimeout(timer); node.remove(); };
     const node = h('div.toast', { role: kind }, h('span', {}, text),
       action && h('button', { onclick: () => { away(); action.act(); } }, action.label),
       iconButton('close', 'Dismiss', () => away()));
-    const timer = setTimeout(away, seconds * 1000);
+    const timer = seconds && setTimeout(away, seconds * 1000);
     shelf.append(node); makeRoom();
     while (shelf.children.length > 3) shelf.firstChild.remove();
+    return away;
   }
   const trouble = (error) => toast(error.message || 'That did not work.', null, 8, 'alert');
 
