@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +30,22 @@ def test_a_click_draws_with_a_preview_into_a_file_that_says_how(visitor: Visitor
     text = infotext(visitor.file(visitor.picture.get_attribute("src") or ""))
     assert text.startswith("a red apple on the beach\n") and "Steps: 60," in text and "Seed: 11," in text
     expect(visitor.page.locator("#easel-status")).to_contain_text("Ready")
+
+
+HIDE = """(hidden) => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+  document.dispatchEvent(new Event('visibilitychange')); }"""
+
+
+def test_the_title_tells_another_tab_how_far_it_is(visitor: Visitor):
+    page = visitor.page
+    expect(page).to_have_title("Easel")
+    visitor.generate("a long train", **LASTING)
+    page.evaluate(HIDE, True)
+    expect(page).to_have_title(re.compile(r"^[1-9]\d? % · Easel$"))
+    expect(page).to_have_title("Done · Easel")
+    expect(visitor.picture).to_have_attribute("alt", "a long train")
+    page.evaluate(HIDE, False)
+    expect(page).to_have_title("Easel")
 
 
 def test_control_enter_draws(visitor: Visitor):
