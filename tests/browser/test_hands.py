@@ -75,6 +75,71 @@ def test_deleting_in_full_screen_is_undone_there_and_keys_go_on_working(visitor:
         page.wait_for_function("() => fetch('/pictures').then((a) => a.json()).then((a) => a.pictures.length === 3)")
 
 
+def test_back_closes_what_lies_over_the_page_and_then_goes_to_the_former_tab(visitor: Visitor):
+    visitor.draw("a red kite", count=2)
+    page, viewer, sheet = visitor.page, visitor.page.locator("dialog.viewer"), visitor.page.locator("dialog.sheet")
+    tab = page.locator("#tabs [role=tab][aria-selected=true]")
+    page.evaluate("window.sameness = 1")
+
+    def look() -> None:
+        page.locator(".tile .open").first.click()
+        expect(viewer).to_be_visible()
+
+    visitor.open_tab("Gallery")
+    steps = page.evaluate("history.length")
+    look()
+    viewer.get_by_role("button", name="Info").click()
+    expect(sheet).to_be_visible()
+    page.go_back()
+    expect(sheet).to_have_count(0)
+    expect(viewer).to_be_visible()
+    page.go_back()
+    expect(viewer).to_have_count(0)
+    expect(tab).to_have_text("Gallery")
+    page.go_forward()  # to what is closed
+    page.wait_for_timeout(300)
+    for close in ("Close", "Escape"):  # takes its step out of the history
+        look()
+        if close == "Close":
+            viewer.get_by_role("button", name="Close").click()
+        else:
+            page.keyboard.press("Escape")
+        expect(viewer).to_have_count(0)
+        page.wait_for_function("history.state && !history.state.easel")
+    assert page.evaluate("history.length") <= steps + 2
+    look()
+    viewer.get_by_role("button", name="Use these settings").click()
+    expect(tab).to_have_text("Text to image")
+    expect(page).to_have_url(visitor.address + "#create")
+    page.go_back()
+    expect(tab).to_have_text("Gallery")
+    page.go_back()
+    expect(tab).to_have_text("Text to image")
+    assert page.evaluate("window.sameness") == 1
+
+
+def test_a_reload_and_a_link_open_the_tab(visitor: Visitor):
+    page, tab = visitor.page, visitor.page.locator("#tabs [role=tab][aria-selected=true]")
+    visitor.draw("a red kite", count=1)
+    visitor.open_tab("Gallery")
+    visitor.reload()
+    expect(tab).to_have_text("Gallery")
+    page.locator(".tile .open").first.click()
+    expect(page.locator("dialog.viewer")).to_be_visible()
+    visitor.reload()
+    expect(tab).to_have_text("Gallery")
+    page.wait_for_function("history.state && !history.state.easel")
+    page.go_back()
+    expect(tab).to_have_text("Text to image")
+    page.goto("about:blank")
+    page.goto(visitor.address + "#inpaint")
+    expect(tab).to_have_text("Inpaint")
+    page.goto("about:blank")
+    page.goto(visitor.address + "#nowhere")
+    expect(tab).to_have_text("Text to image")
+    visitor.draw("a blue kite")
+
+
 def test_a_swipe_turns_the_page_on_a_phone(visit: Callable[..., Visitor]):
     visitor = visit(**PHONE)
     visitor.draw("a red kite", count=2)

@@ -50,6 +50,9 @@
     box.addEventListener('close', () => { toFront(); box.remove(); });
     box.addEventListener('click', (event) => { if (event.target === box) box.close(); });
     document.body.append(box); box.showModal(); toFront();
+    const close = box.close.bind(box), gone = Easel.over(close);
+    box.close = () => { gone(); close(); };
+    box.addEventListener('close', gone); /* closed by the Escape key, or by a phone that knows what a dialog is */
     return box;
   }
 
