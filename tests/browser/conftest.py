@@ -39,10 +39,17 @@ class App:
 @contextmanager
 def running(folder: Path) -> Iterator[App]:
     app = App(free_port(), folder / "data", folder / "models")
-    (app.models / "checkpoints").mkdir(parents=True)
+    with serving(app, folder):
+        yield app
+
+
+@contextmanager
+def serving(app: App, folder: Path) -> Iterator[None]:
+    """The app, once or once more."""
+    (app.models / "checkpoints").mkdir(parents=True, exist_ok=True)
     folders = ["--data", str(app.data), "--models", str(ROOT / "models"), "--models", str(app.models)]
     with started(["webui", "--no-open", "--port", str(app.port), *folders], app.address, folder):
-        yield app
+        yield
 
 
 def free_port() -> int:

@@ -67,11 +67,77 @@ def test_deleting_in_full_screen_is_undone_there_and_keys_go_on_working(visitor:
         last = viewer.get_attribute("data-id")
         page.keyboard.press("ArrowLeft")
         expect(viewer).not_to_have_attribute("data-id", last or "")
-        viewer.get_by_role("button", name="Delete").click()
+        page.keyboard.press("Delete")
+        expect(viewer.get_by_text("Picture deleted")).to_be_visible()
         page.keyboard.press("Escape")
         expect(viewer).to_have_count(0)
         page.locator("body > .toasts").get_by_role("button", name="Undo").click()
         page.wait_for_function("() => fetch('/pictures').then((a) => a.json()).then((a) => a.pictures.length === 3)")
+
+
+def test_back_closes_what_lies_over_the_page_and_then_goes_to_the_former_tab(visitor: Visitor):
+    visitor.draw("a red kite", count=2)
+    page, viewer, sheet = visitor.page, visitor.page.locator("dialog.viewer"), visitor.page.locator("dialog.sheet")
+    tab = page.locator("#tabs [role=tab][aria-selected=true]")
+    page.evaluate("window.sameness = 1")
+
+    def look() -> None:
+        page.locator(".tile .open").first.click()
+        expect(viewer).to_be_visible()
+
+    visitor.open_tab("Gallery")
+    steps = page.evaluate("history.length")
+    look()
+    viewer.get_by_role("button", name="Info").click()
+    expect(sheet).to_be_visible()
+    page.go_back()
+    expect(sheet).to_have_count(0)
+    expect(viewer).to_be_visible()
+    page.go_back()
+    expect(viewer).to_have_count(0)
+    expect(tab).to_have_text("Gallery")
+    page.go_forward()  # to what is closed
+    page.wait_for_timeout(300)
+    for close in ("Close", "Escape"):  # takes its step out of the history
+        look()
+        if close == "Close":
+            viewer.get_by_role("button", name="Close").click()
+        else:
+            page.keyboard.press("Escape")
+        expect(viewer).to_have_count(0)
+        page.wait_for_function("history.state && !history.state.easel")
+    assert page.evaluate("history.length") <= steps + 2
+    look()
+    viewer.get_by_role("button", name="Use these settings").click()
+    expect(tab).to_have_text("Text to image")
+    expect(page).to_have_url(visitor.address + "#create")
+    page.go_back()
+    expect(tab).to_have_text("Gallery")
+    page.go_back()
+    expect(tab).to_have_text("Text to image")
+    assert page.evaluate("window.sameness") == 1
+
+
+def test_a_reload_and_a_link_open_the_tab(visitor: Visitor):
+    page, tab = visitor.page, visitor.page.locator("#tabs [role=tab][aria-selected=true]")
+    visitor.draw("a red kite", count=1)
+    visitor.open_tab("Gallery")
+    visitor.reload()
+    expect(tab).to_have_text("Gallery")
+    page.locator(".tile .open").first.click()
+    expect(page.locator("dialog.viewer")).to_be_visible()
+    visitor.reload()
+    expect(tab).to_have_text("Gallery")
+    page.wait_for_function("history.state && !history.state.easel")
+    page.go_back()
+    expect(tab).to_have_text("Text to image")
+    page.goto("about:blank")
+    page.goto(visitor.address + "#inpaint")
+    expect(tab).to_have_text("Inpaint")
+    page.goto("about:blank")
+    page.goto(visitor.address + "#nowhere")
+    expect(tab).to_have_text("Text to image")
+    visitor.draw("a blue kite")
 
 
 def test_a_swipe_turns_the_page_on_a_phone(visit: Callable[..., Visitor]):
@@ -159,3 +225,25 @@ def test_looking_again_ends_also_when_nothing_is_new(visitor: Visitor):
         visitor.page.wait_for_function("() => !window.before.isConnected")
         expect(visitor.page.locator(".turning")).to_have_count(0)
         expect(again).to_be_focused()
+
+
+def test_of_a_deleted_picture_the_neighbour_is_seen(visit: Callable[..., Visitor]):
+    visitor = visit()
+    page, older, newer = visitor.page, visitor.draw("a red kite", count=2), visitor.draw("a blue whale", count=1)
+    other = visitor.tab()
+    delete = visitor.button("Delete")
+    delete.click()
+    for stage in (visitor.stage, other.locator("#create-stage .stage")):
+        expect(stage.locator(".pic")).to_have_attribute("src", older["src"])
+        expect(stage.locator(".empty")).to_be_hidden()
+    visitor.button("Undo").click()
+    expect(visitor.picture).to_have_attribute("src", newer["src"])
+    delete.click()
+    expect(visitor.picture).to_have_attribute("src", older["src"])
+    visitor.reload()
+    expect(visitor.picture).to_have_attribute("src", older["src"])
+    delete.click()
+    expect(visitor.picture).not_to_have_attribute("src", older["src"])
+    expect(visitor.picture).to_be_visible()
+    delete.click()
+    expect(page.get_by_role("heading", name="Describe a picture to begin")).to_be_visible()

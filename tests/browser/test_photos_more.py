@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser import photo_app as lab
 from tests.browser.visitor import PHONE, READY
@@ -80,9 +80,16 @@ def test_a_subject_is_cut_out_of_a_photo(address: str, chromium: Browser, ball: 
         lab.open_tab(page, "Image to image")
         page.set_input_files("#image-photo [data-input=file]", file)
         sent_photo(page)
+        said = page.locator(".toast", has_text="Cutting out the subject…")
+        held: list[Route] = []
+        page.route("**/cutout", lambda route: held.append(route))
         with page.expect_download(timeout=30_000) as coming:
             page.locator("#image-photo").get_by_role("button", name="Cut out").click()
-        assert coming.value.suggested_filename == "cutout.png"
+            page.wait_for_timeout(4000)
+            expect(said).to_be_visible()
+            held[0].continue_()
+        assert coming.value.suggested_filename == "ball-cutout.png"
+        expect(said).to_have_count(0)
         cut = np.asarray(Image.open(coming.value.path()))
         assert cut.shape == (HEIGHT, WIDTH, 4)
         assert cut[..., 3][inside].mean() > 240 and cut[:40, :200, 3].max() < 30

@@ -112,3 +112,37 @@ def test_a_screen_reader_hears_how_it_goes(visitor: Visitor):
     visitor.draw("a small drum")
     expect(visitor.page.locator("#easel-voice")).to_have_text("Done. a small drum")
     expect(visitor.stage.get_by_role("img", name="a small drum")).to_be_visible()
+
+
+def test_on_a_phone_all_of_the_viewer_is_in_reach(visit: Callable[..., Visitor]):
+    visitor = visit(**PHONE)
+    visitor.draw("a lemon", count=2)
+    visitor.open_tab("Gallery")
+    visitor.page.locator(".tile .open").first.tap()
+    tools = visitor.page.locator("dialog.viewer .tools")
+    expect(tools.locator(".count")).to_have_text("1 / 2")
+    for width in (390, 320):
+        visitor.page.set_viewport_size({"width": width, "height": 844})
+        boxes = [item.bounding_box() for item in tools.locator("> *").all()]
+        assert all(box and box["width"] > 36 for box in boxes), boxes
+        ends = [0.0, *(end for box in boxes if box for end in (box["x"], box["x"] + box["width"])), width]
+        assert ends == sorted(ends)
+    tools.get_by_role("button", name="Use these settings").tap()
+    expect(visitor.prompt).to_have_value("a lemon")
+
+
+@pytest.mark.parametrize("width", [1280, 1440, 2560])
+def test_messages_leave_the_buttons_free(visit: Callable[..., Visitor], width: int):
+    visitor = visit(viewport={"width": width, "height": 800})
+    visitor.page.evaluate(
+        "() => { for (const seconds of [60, 61]) Easel.toast('A longer message than most.', null, seconds); }"
+    )
+    shelf = visitor.page.locator(".toasts").bounding_box()
+    dock = visitor.page.locator("#create-dock").bounding_box()
+    tools = visitor.page.locator("#create-stage .under").bounding_box()
+    assert shelf and dock and tools and shelf["y"] + shelf["height"] <= min(dock["y"], tools["y"])
+    assert abs(shelf["x"] + shelf["width"] / 2 - dock["x"] - dock["width"] / 2) < 2
+    visitor.open_tab("Gallery")
+    visitor.page.wait_for_function(
+        "document.querySelector('.toasts').getBoundingClientRect().bottom > innerHeight - 60"
+    )

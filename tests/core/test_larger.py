@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.core.cards import LORAS, SMALL, presets
 from webui.core.errors import InvalidRequest
-from webui.core.larger import larger
+from webui.core.larger import larger, why_not_larger
 from webui.core.settle import settle
 from webui.core.types import Defaults, GenerationRequest, Inpainting
 
@@ -20,6 +20,7 @@ TINY = replace(SMALL, defaults=Defaults(128, 128, 12, 4.0, "DDIM", 64, 512))
 def test_a_larger_picture_has_twice_the_sides_as_far_as_the_model_goes(wide: int, high: int) -> None:
     size = wide * 8, high * 8
     asked = GenerationRequest("a cat", shape="Wide", count=4, seed=7)
+    assert bool(why_not_larger(size, TINY.defaults)) == (max(size) * 1.2 > 512)
     if max(size) * 1.2 > 512:
         with pytest.raises(InvalidRequest):
             larger(asked, "p", size, TINY.defaults)

@@ -6,14 +6,16 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.studio import finished, make_service, quick, wait_for
-from webui.core.errors import DiskFull
+from webui.core.errors import DiskFull, WorkerDied
 from webui.core.types import GeneratedImage, Order, Progress
 from webui.engine.link import WorkerLink
+from webui.jobs.dispatcher import STARTED_AGAIN
 from webui.jobs.service import Service
 
 ANN = "ann" * 8
@@ -104,3 +106,40 @@ def test_the_queue_goes_on_after_the_database_could_not_be_written(
     assert finished(service, job).state == "done"
     assert len(service.store.job_pictures(job)) == 2
     assert left == {"set_job": 0, "set_pace": 0}
+
+
+class MortalLink(WorkerLink):
+    """A real worker that dies over its second picture, as often as it is tried."""
+
+    def __init__(self) -> None:
+        super().__init__("cpu", threads=1)
+        self.tries, self.may_go_on = 0, threading.Event()
+
+    def draw(self, order: Order, on_progress: Callable[[Progress], None]) -> GeneratedImage:
+        self.tries += 1
+        if self.tries > 2:
+            assert self.may_go_on.wait(60)
+        if self.tries > 1:
+            assert self._child is not None
+            self._child.process.kill()
+            self._child.process.wait()
+            raise WorkerDied("The drawing process stopped.")
+        return super().draw(order, on_progress)
+
+
+def test_who_waits_for_a_new_worker_is_told_no_time_and_its_second_death_no_new_try(tmp_path: Path) -> None:
+    link = MortalLink()
+    service = make_service(tmp_path, links=[link])
+    service.start()
+    try:
+        finished(service, service.submit(ANN, quick()))  # the pace is known from now on
+        link.tries = 0
+        job = service.submit(ANN, quick(count=2))
+        wait_for(lambda: link.tries == 3)
+        view = service.live(ANN)
+        assert (view["index"], view["text"], view["notes"]) == (1, "Getting ready…", [STARTED_AGAIN])
+        link.may_go_on.set()
+        assert finished(service, job).state == "error"
+        assert service.live(ANN)["notes"] == []
+    finally:
+        service.close()

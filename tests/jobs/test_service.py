@@ -76,6 +76,20 @@ def test_what_is_written_is_seen_at_once_by_who_watches_the_queue(tmp_path: Path
     service.close()
 
 
+def test_what_is_sent_twice_is_queued_once_also_by_the_next_start(tmp_path: Path):
+    service = make_service(tmp_path)
+    first = service.submit(ANN, quick(), once="a number")
+    assert service.submit(ANN, quick(), once="a number") == first
+    assert (
+        len({first, service.submit(ANN, quick(), once="another"), service.submit(BOB, quick(), once="a number")}) == 3
+    )
+    service.close()
+    again = make_service(tmp_path)
+    assert again.submit(ANN, quick(), once="a number") == first
+    assert len(again.store.unfinished_jobs()) == 3
+    again.close()
+
+
 def test_a_browser_that_asks_late_still_gets_the_last_preview(service: Service):
     job = service.submit(ANN, quick(width=256, height=256, steps=40))
     wait_for(lambda: service.live(ANN)["preview"])

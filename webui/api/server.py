@@ -97,7 +97,7 @@ def _add_reading_routes(app: FastAPI, service: Service) -> None:
         if plain:
             data = without_words(data)
         if download:
-            name = _named("picture", kind) if plain else _file_name(service, easel, picture_id, kind)
+            name = _named("picture" if plain else _stem(service, easel, picture_id), kind)
             headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return Response(data, media_type=kind, headers=headers)
 
@@ -118,7 +118,8 @@ def _add_reading_routes(app: FastAPI, service: Service) -> None:
     @app.get("/photos/{photo_id}/cutout")
     def cutout(photo_id: str, easel: Owner) -> Response:
         """The subject of a photo or picture on glass, at full size: a PNG to download."""
-        headers = {"Cache-Control": "private, max-age=3600", "Content-Disposition": 'attachment; filename="cutout.png"'}
+        name = _named(f"{_stem(service, easel, photo_id, otherwise='photo')}-cutout", "image/png")
+        headers = {"Cache-Control": "private, max-age=3600", "Content-Disposition": f'attachment; filename="{name}"'}
         return Response(service.photos.cutout(easel, photo_id), media_type="image/png", headers=headers)
 
     @app.get("/preview/{job_id}")
@@ -316,16 +317,17 @@ def _files(service: Service, owner: str, ids: Iterable[str]) -> Iterator[tuple[s
             data = service.picture_bytes(owner, id)
         except NotFound:
             continue
-        name = _file_name(service, owner, id, MEDIA_TYPES.get(data[:4], "application/octet-stream"))
+        name = _named(_stem(service, owner, id), MEDIA_TYPES.get(data[:4], "application/octet-stream"))
         taken[name] += 1
         stem, _, kind = name.rpartition(".")
         yield (name if taken[name] == 1 else f"{stem}-{taken[name]}.{kind}"), data
 
 
-def _file_name(service: Service, owner: str, picture_id: str, kind: str) -> str:
+def _stem(service: Service, owner: str, picture_id: str, otherwise: str = "picture") -> str:
+    """What a file with this picture is called, before its ending."""
     picture = service.pictures.get(owner, picture_id)
     words = re.findall(r"[a-z0-9]+", picture.prompt.lower()) if picture else []
-    return _named("-".join(words)[:60].strip("-") or "picture", kind)
+    return "-".join(words)[:60].strip("-") or otherwise
 
 
 def _named(stem: str, kind: str) -> str:

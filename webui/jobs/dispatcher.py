@@ -20,6 +20,7 @@ from webui.jobs.store import Job, Store
 
 log = logging.getLogger(__name__)
 DEATHS_ALLOWED = 1
+STARTED_AGAIN = "The drawing process stopped unexpectedly, so this picture was started again."
 
 
 class Link(Protocol):
@@ -183,9 +184,11 @@ class Dispatcher:
                 if running.stop_asked:
                     raise Stopped from None
                 if self._closing or self._store.count_death(running.job.id) > DEATHS_ALLOWED:
+                    running.notes = [note for note in running.notes if note != STARTED_AGAIN]  # the error says it all
                     raise
-                running.begin(index)
-                running.notes.append("The drawing process stopped unexpectedly, so this picture was started again.")
+                running.begin(index, anew=True)
+                running.notes.append(STARTED_AGAIN)
+                self._desk.changed()
 
     def _progress(self, running: Running, progress: Progress) -> None:
         if running.stop_asked:  # also when Stop was pressed just before there was anything to cancel

@@ -28,9 +28,10 @@ class Running:
     stop_asked: bool = False
     notes: list[str] = field(default_factory=list)
 
-    def begin(self, index: int) -> None:
+    def begin(self, index: int, anew: bool = False) -> None:
+        """The picture `index` is next. `anew`: by a worker that has to start and load the model first."""
         self.index, self.since = index, (0.0, 0)
-        self.progress = Progress("loading" if index == 0 else "encoding")
+        self.progress = Progress("loading" if index == 0 or anew else "encoding")
 
     def take(self, progress: Progress) -> None:
         if progress.stage == "denoising" and self.progress.stage != "denoising":

@@ -21,11 +21,13 @@ from typing import Any
 from webui import __version__
 from webui.core.errors import InvalidRequest, ModelMissing, NotFound, QueueFull, UserError, WrongFamily
 from webui.core.geometry import drawing_size
+from webui.core.larger import why_not_larger
 from webui.core.model_presets import ModelPreset
 from webui.core.presets import Presets
 from webui.core.settings import Settings, save_settings
 from webui.core.settle import settle
 from webui.core.types import (
+    Defaults,
     DeviceFacts,
     Fault,
     Forecast,
@@ -34,6 +36,7 @@ from webui.core.types import (
     ModelCard,
     Order,
     Recipe,
+    SavedImage,
 )
 from webui.core.work import DrawnWork, work_of
 from webui.families.base import Family
@@ -114,8 +117,9 @@ class Service:
 
     # asking ---------------------------------------------------------------
 
-    def submit(self, owner: str, request: GenerationRequest, here: bool = True) -> str:
+    def submit(self, owner: str, request: GenerationRequest, here: bool = True, once: str = "") -> str:
         """Settles a request and queues it; returns the job's id. `here`: asked by whoever sits at this computer.
+        What the same owner sends under the same word `once` is queued once, also when Easel was started anew between.
 
         Raises:
             UserError: with what is wrong in one sentence; the engine is not touched.
@@ -125,12 +129,21 @@ class Service:
         if recipe.mask_image:
             self.photos.size(owner, recipe.mask_image)
         job = Job(
-            uuid.uuid4().hex, owner, time.time(), "queued", recipe, count, card.title, (request.prompt or "").strip()
+            _job_id(owner, once),
+            owner,
+            time.time(),
+            "queued",
+            recipe,
+            count,
+            card.title,
+            (request.prompt or "").strip(),
         )
         return self._queue(replace(job, notes=_advice(job, card)), here)
 
     def _queue(self, job: Job, here: bool) -> str:
         with self._lock:
+            if self.store.job(job.id):
+                return job.id
             waiting = self.store.unfinished_jobs()
             full = len(waiting) >= (QUEUE_LIMIT if here else STRANGERS_LIMIT)
             if full or sum(w.owner == job.owner for w in waiting) >= OWNER_LIMIT:
@@ -335,7 +348,18 @@ class Service:
             seconds=self._job_seconds,
             trouble=self._trouble.get(job.id) if job else None,
             worker=self._worker_view(mine[0].job.recipe.model if mine else None),
+            full_size=self._full_size({card.id: card.defaults for card in self.catalog.models()}),
         )
+
+    @staticmethod
+    def _full_size(likes: Mapping[str, Defaults]) -> Callable[[SavedImage], str]:
+        """Says of a picture why its model, if it is still here, cannot draw it larger."""
+
+        def why(saved: SavedImage) -> str:
+            known = likes.get(saved.recipe.model)
+            return why_not_larger((saved.width, saved.height), known) if known else ""
+
+        return why
 
     async def changes(self, owner: str, here: bool = False) -> AsyncIterator[dict[str, Any] | None]:
         """The visitor's live view now and after each change; None when it has been quiet for a while."""
@@ -528,6 +552,11 @@ class Service:
             "device": link.facts.name if link and link.facts else "",
             "model": card.title if card else "",
         }
+
+
+def _job_id(owner: str, once: str) -> str:
+    """A new id; for the same word of the same owner the same one."""
+    return (uuid.uuid5(uuid.NAMESPACE_OID, f"{owner} {once}") if once else uuid.uuid4()).hex
 
 
 def _advice(job: Job, card: ModelCard) -> tuple[str, ...]:

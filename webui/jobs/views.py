@@ -13,8 +13,8 @@ from webui.jobs.running import Running
 from webui.jobs.store import Job
 
 
-def picture(saved: SavedImage) -> dict[str, Any]:
-    """One picture. `src` and `thumb` answer its owner only."""
+def picture(saved: SavedImage, full_size: str = "") -> dict[str, Any]:
+    """One picture. `src` and `thumb` answer its owner only. `full_size` says why it cannot be drawn larger."""
     return {
         "id": saved.id,
         "job": saved.job,
@@ -28,6 +28,7 @@ def picture(saved: SavedImage) -> dict[str, Any]:
         "model": saved.model_title,
         "created": saved.created,
         "favourite": saved.favourite,
+        "full_size": full_size,
         "src": f"/img/{saved.id}",
         "thumb": f"/img/{saved.id}?thumb=1",
     }
@@ -68,6 +69,7 @@ def live(
     seconds: Callable[[Job], float | None],
     trouble: Fault | None,
     worker: dict[str, str],
+    full_size: Callable[[SavedImage], str] = lambda saved: "",
 ) -> dict[str, Any]:
     """Everything one visitor's stage shows: the job in focus, its pictures, what else waits, and how the worker is."""
     waits = wait_times(waiting, all_running, seconds)
@@ -85,8 +87,8 @@ def live(
         "seconds_left": None,
         "position": 0,
         "preview": "",
-        "pictures": [picture(p) for p in pictures],
-        "recent": [picture(p) for p in recent],
+        "pictures": [picture(p, full_size(p)) for p in pictures],
+        "recent": [picture(p, full_size(p)) for p in recent],
         "waiting": _waiting(owner, job, waiting, len(all_running), waits),
         "fault": None,
         "notes": [],

@@ -21,7 +21,7 @@ from webui.core.types import GenerationRequest, ModelCard, Task
 from webui.jobs.service import Service
 from webui.ui import choices, components
 from webui.ui.fields import fields_from, photo_fields, request_from, with_style
-from webui.ui.replies import QUIET, Reply, answering, comes_from_here, owner_of, reply
+from webui.ui.replies import QUIET, Reply, answering, comes_from_here, once_of, owner_of, reply
 
 SUBJECTS = (
     "a rainbow",
@@ -243,16 +243,16 @@ def _connect(service: Service, desk: Desk, plan: Plan) -> None:
     @answering
     def generate(values: dict[Component, Any], request: gr.Request) -> Reply:
         asked = plan.ask({names[widget]: value for widget, value in values.items()})
-        return reply(job=service.submit(owner_of(request), asked, comes_from_here(request)))
+        return reply(job=service.submit(owner_of(request), asked, comes_from_here(request), once_of(request)))
 
     @answering
     def again(event: gr.EventData, request: gr.Request) -> Reply:
-        told, owner, here = _told(event), owner_of(request), comes_from_here(request)
+        told, owner, here, sent = _told(event), owner_of(request), comes_from_here(request), once_of(request)
         asked = _asked(service, owner, told)
         if told.get("larger"):
-            return reply(job=service.submit(owner, _larger(service, owner, asked, str(told["id"])), here))
+            return reply(job=service.submit(owner, _larger(service, owner, asked, str(told["id"])), here, sent))
         once = replace(asked, count=1, seed=None if told.get("vary") else asked.seed)
-        return reply(job=service.submit(owner, once, here))
+        return reply(job=service.submit(owner, once, here, sent))
 
     @answering
     def use(event: gr.EventData, request: gr.Request) -> Reply:

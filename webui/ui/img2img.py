@@ -14,7 +14,7 @@ from webui.core.types import GenerationRequest
 from webui.jobs.service import Service
 from webui.ui import components, photo
 from webui.ui.desk import Desk, Plan, build_desk
-from webui.ui.replies import QUIET, Reply, answering, comes_from_here, owner_of, reply
+from webui.ui.replies import QUIET, Reply, answering, comes_from_here, once_of, owner_of, reply
 
 KEY = "image"
 TRY_STRENGTHS = (0.3, 0.5, 0.75)
@@ -79,8 +79,12 @@ def _connect(service: Service, desk: Desk) -> None:
     @answering
     def tries(values: dict[Component, Any], request: gr.Request) -> Reply:
         owner, here, seed = owner_of(request), comes_from_here(request), random.randrange(2**32)
+        sent = once_of(request)
         wanted = tries_of(asked_of(service, {names[widget]: value for widget, value in values.items()}), seed)
-        jobs = [{"job": service.submit(owner, one, here), "strength": one.strength} for one in wanted]
+        jobs = [
+            {"job": service.submit(owner, one, here, sent and f"{sent} {one.strength}"), "strength": one.strength}
+            for one in wanted
+        ]
         return reply(tries=jobs, seed=seed)
 
     quick: Any = desk.widgets["tries"]

@@ -33,6 +33,11 @@ def comes_from_here(request: gr.Request) -> bool:
     return is_here(request.request.scope)
 
 
+def once_of(request: gr.Request) -> str:
+    """The number of a call (assets/line.js): the same when the browser, which lost the answer, sends it again."""
+    return str(request.headers.get("x-easel-once", ""))[:64]
+
+
 def reply(**content: Any) -> Reply:
     """A reply that differs from the one before, so that the browser sees it as new."""
     return {"n": time.monotonic_ns(), **content}

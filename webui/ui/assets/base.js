@@ -84,7 +84,19 @@ window.Easel = window.Easel || (() => {
   /** While a dialog is open all beside it is dead: what must be seen, heard or clicked stands in the topmost one. */
   const front = () => [...document.querySelectorAll('dialog[open]')].pop() || document.body;
   /** Called whenever a dialog has opened or is about to go. */
-  const toFront = () => [voice, shelf].forEach((node) => { if (node && node.parentNode !== front()) front().append(node); });
+  const toFront = () => { [voice, shelf].forEach((node) => { if (node && node.parentNode !== front()) front().append(node); }); makeRoom(); };
+  /** Messages stand above the dock and the tools, not on the buttons that are pressed next; narrow windows have their place in the style. */
+  function makeRoom() {
+    if (!shelf) return;
+    const zoom = Number(getComputedStyle(document.documentElement).getPropertyValue('--zoom')) || 1;
+    const main = innerWidth >= 1024 && front() === document.body && [...document.querySelectorAll('.deskmain')].find((one) => one.getClientRects().length);
+    const over = main && ([...main.querySelectorAll('.under, .dock')].find((one) => one.getClientRects().length));
+    if (!over) { shelf.style.removeProperty('--up'); shelf.style.removeProperty('--middle'); return; }
+    const box = over.getBoundingClientRect();
+    shelf.style.setProperty('--up', (innerHeight - box.top + 10) / zoom + 'px'); shelf.style.setProperty('--middle', (box.left + box.right) / 2 / zoom + 'px');
+  }
+  addEventListener('resize', makeRoom);
+  document.addEventListener('click', (event) => { if (event.target.closest('#tabs [role=tab], .seg')) setTimeout(makeRoom, 60); });
 
   /** Say something to a screen reader, politely; at most every two seconds, the newest wins. `progress` is not said twice. */
   const announce = (() => {
@@ -100,16 +112,18 @@ window.Easel = window.Easel || (() => {
     };
   })();
 
-  /** A short message at the edge, with one action if wanted: toast('Deleted', {label: 'Undo', act}). */
+  /** A short message at the edge, with one action if wanted: toast('Deleted', {label: 'Undo', act}). With no seconds it stays until
+      the function that comes back takes it away. */
   function toast(text, action = null, seconds = 5, kind = 'status') {
     shelf ||= h('div.toasts'); toFront();
     const away = () => { clearTimeout(timer); node.remove(); };
     const node = h('div.toast', { role: kind }, h('span', {}, text),
       action && h('button', { onclick: () => { away(); action.act(); } }, action.label),
       iconButton('close', 'Dismiss', () => away()));
-    const timer = setTimeout(away, seconds * 1000);
-    shelf.append(node);
+    const timer = seconds && setTimeout(away, seconds * 1000);
+    shelf.append(node); makeRoom();
     while (shelf.children.length > 3) shelf.firstChild.remove();
+    return away;
   }
   const trouble = (error) => toast(error.message || 'That did not work.', null, 8, 'alert');
 

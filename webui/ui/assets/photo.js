@@ -126,6 +126,8 @@
     };
   }
 
+  const names = new Map(); /* id -> what the file was called here; the server is not told */
+
   /** Takes one photo at a time from file to server. `show(decoded, file)` draws it, `ready({id, width, height})` when it is there.
       The newest wins. `whole` sends the file untouched, else it may be made lighter first. When it fails, `lost(gone)` hears whether
       the server has it no more; what it could not give just now is asked for again as soon as the line is back. */
@@ -156,6 +158,7 @@
           const turned = decoded && Math.abs(Math.log((decoded.width / decoded.height) * (known.height / known.width))) > 0.02;
           if (!decoded || turned) { const preview = await fetchPreview(known.id); if (mine !== turn) return; show(preview, known); preview.close(); }
           if (decoded) decoded.close();
+          if (file.name) names.set(known.id, file.name.replace(/\.[^.]*$/, ''));
           arrived(known); announce('The photo is ready.');
         } catch (error) { failed(error, mine); }
       },
@@ -206,7 +209,7 @@
     if (sent.has(key)) { receive(sent.get(key)); sent.delete(key); }
   }
 
-  Easel.photos = { decode, shrink, send, fetchPreview, listen, chooser, well, teller, intake, keep, kept, onward, copyOf, SEND_SIDE };
+  Easel.photos = { decode, shrink, send, fetchPreview, listen, chooser, well, teller, intake, keep, kept, onward, copyOf, names, SEND_SIDE };
 
   /* One photo to start from. value = {id, width, height} or null. */
   part('photo', ({ element, props, watch }) => {

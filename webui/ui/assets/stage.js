@@ -74,15 +74,16 @@
     function drawTools(p) {
       tools.hidden = !p; hint.hidden = !!p || !queue.hidden;
       if (!p) { tools.replaceChildren(); tools.dataset.id = ''; return; }
-      const tag = p.id + p.favourite;
+      const tag = p.id + p.favourite + p.full_size;
       if (tools.dataset.id === tag) return;
       tools.dataset.id = tag;
       const held = tools.contains(document.activeElement) && document.activeElement.getAttribute('aria-label');
       const button = (name, label, fn) => h('button.tool', { onclick: fn, 'aria-label': label, title: label }, icon(name), h('span', {}, label));
       const heart = button('heart', 'Favourite', () => act.favourite(p, !p.favourite));
       heart.setAttribute('aria-pressed', !!p.favourite);
+      const larger = button('expand', 'Larger', () => again(p, { larger: true })); larger.disabled = !!p.full_size; if (p.full_size) larger.title = p.full_size;
       const as = (kind, tool) => { tool.classList.add(kind); return tool; };
-      tools.replaceChildren(button('download', 'Download', () => act.download(p)), button('expand', 'Larger', () => again(p, { larger: true })),
+      tools.replaceChildren(button('download', 'Download', () => act.download(p)), larger,
         ...(props.onward || []).map((target) => button(target.icon || 'use', target.label, () => emit('onward', { tab: target.tab, picture: p }))),
         as('roomy', button('again', 'Same again', () => again(p))), button('vary', 'Vary', () => again(p, { vary: true })), as('terse', heart),
         as('roomy', button('cut', 'Cut out', (event) => act.cutOut(p.id, event.currentTarget))), as('terse', button('info', 'Info', () => act.info(p.id))), as('terse', button('bin', 'Delete', () => act.remove([p.id]))));
@@ -206,6 +207,7 @@
     let stopping = false;
     function stop() {
       const now = Easel.live.now(), first = (now.waiting || [])[0];
+      if (now.hoped && Easel.line.drop()) { Easel.live.giveUp(); return; }
       const job = BUSY.includes(now.state) ? now.job : first && first.job;
       if (!job) { stopping = true; setTimeout(() => { stopping = false; }, 5000); return; }
       announce('Stopping.');
@@ -239,8 +241,9 @@
   part('reply', ({ element, props, trigger, watch }) => {
     const key = props.desk;
     const box = h('div.notice', { hidden: true });
+    let waits = false; /* the box says that something was not sent */
     element.replaceChildren(box);
-    const hide = () => { box.hidden = true; box.removeAttribute('role'); box.replaceChildren(); };
+    const hide = () => { waits = false; box.hidden = true; box.removeAttribute('role'); box.replaceChildren(); };
     function fault(f) {
       Easel.live.giveUp();
       box.hidden = false; box.setAttribute('role', 'alert');
@@ -262,6 +265,13 @@
       Easel.fill(tab, fields); emit('view:' + tab, 'photo'); emit('show:' + tab); scrollTo({ top: 0 });
     }
     on('notice:' + key, hide);
+    on('held', (some) => {
+      if (!some) { if (waits) hide(); return; }
+      if (waits) return;
+      waits = true; box.hidden = false; box.setAttribute('role', 'alert');
+      box.replaceChildren(h('div', {}, h('b', {}, 'This was not sent: Easel cannot be reached.'), h('span', {}, ' It is sent as soon as the line is back.')),
+        h('button.btn', { onclick: Easel.line.wake }, 'Try again'), iconButton('close', 'Do not send', () => { Easel.line.drop(); Easel.live.giveUp(); }));
+    });
     if (props.plain !== false) on('use', (id) => { trigger('use', { id }); });
     watch('value', () => {
       const v = props.value;

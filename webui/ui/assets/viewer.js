@@ -30,13 +30,13 @@
   /** The subject of a picture or photo as a see-through PNG. Takes seconds; `button` waits meanwhile. */
   async function cutOut(id, button) {
     if (button) { button.disabled = true; button.setAttribute('aria-busy', 'true'); }
-    toast('Cutting out the subject…', null, 3);
+    const done = toast('Cutting out the subject…', null, 0);
     try {
       const answer = await reach(`/photos/${encodeURIComponent(id)}/cutout`);
       if (!answer.ok) throw new Error(((await answer.json().catch(() => ({}))).error || {}).message || 'That did not work.');
-      const url = URL.createObjectURL(await answer.blob());
-      fetchAs(url, 'cutout.png'); setTimeout(() => URL.revokeObjectURL(url), 60000);
-    } catch (error) { trouble(error); } finally { if (button) { button.disabled = false; button.removeAttribute('aria-busy'); } }
+      const url = URL.createObjectURL(await answer.blob()), named = /filename="([^"]+)"/.exec(answer.headers.get('Content-Disposition') || '');
+      fetchAs(url, Easel.photos.names.has(id) ? Easel.photos.names.get(id) + '-cutout.png' : named ? named[1] : 'cutout.png'); setTimeout(() => URL.revokeObjectURL(url), 60000);
+    } catch (error) { trouble(error); } finally { done(); if (button) { button.disabled = false; button.removeAttribute('aria-busy'); } }
   }
   const heart = (picture) => {
     const button = iconButton('heart', 'Favourite', () => { favourite(picture, !picture.favourite); mark(); });
@@ -50,6 +50,9 @@
     box.addEventListener('close', () => { toFront(); box.remove(); });
     box.addEventListener('click', (event) => { if (event.target === box) box.close(); });
     document.body.append(box); box.showModal(); toFront();
+    const close = box.close.bind(box), gone = Easel.over(close);
+    box.close = () => { gone(); close(); };
+    box.addEventListener('close', gone); /* closed by the Escape key, or by a phone that knows what a dialog is */
     return box;
   }
 
@@ -104,7 +107,7 @@
       box.dataset.id = picture.id;
       words.textContent = picture.prompt; count.textContent = list.length > 1 ? `${at + 1} / ${list.length}` : '';
       previous.disabled = at === 0; next.disabled = at === list.length - 1;
-      tools.replaceChildren(count, use ? h('button.btn', { onclick: () => { box.close(); use(picture); } }, icon('use', 18), 'Use these settings') : '',
+      tools.replaceChildren(count, use ? h('button.btn', { 'aria-label': 'Use these settings', title: 'Use these settings', onclick: () => { box.close(); use(picture); } }, icon('use', 18), h('span', {}, 'Use these settings')) : '',
         iconButton('download', 'Download', () => download(picture)), heart(picture), iconButton('info', 'Info', () => info(picture.id)),
         iconButton('bin', 'Delete', () => drop(picture)),
         iconButton('close', 'Close', () => box.close()));
@@ -112,6 +115,7 @@
       if (!box.contains(document.activeElement) || document.activeElement.disabled) box.focus();
       [at - 1, at + 1].forEach((i) => { if (list[i]) new Image().src = list[i].src; });
     }
+    box.addEventListener('keydown', (event) => { if (['Delete', 'Backspace'].includes(event.key) && !event.repeat) { event.preventDefault(); drop(list[at]); } });
     box.addEventListener('keydown', (event) => { const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key]; if (step) { event.preventDefault(); move(step); } });
     const paper = h('div.paper', { onclick: (event) => { if (event.target === event.currentTarget) box.close(); } }, image);
     let startX = null;
