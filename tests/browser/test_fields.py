@@ -61,6 +61,18 @@ def test_fields_are_remembered_over_a_reload(visitor: Visitor):
     assert recipe["width"] != recipe["height"]
 
 
+def test_windows_side_by_side_keep_to_themselves(visitor: Visitor):
+    other = visitor.tab()
+    other.locator("#create-prompt textarea").fill("a second window")
+    other.evaluate("Easel.fill('create', {style: 'Comic'})")
+    visitor.page.wait_for_timeout(1000)  # while a page starts, it puts back what is remembered, each 200 ms
+    expect(visitor.prompt).to_have_value("")
+    assert visitor.value("style") == ""
+    visitor.prompt.fill("the first window")
+    other.wait_for_timeout(1000)
+    expect(other.locator("#create-prompt textarea")).to_have_value("a second window")
+
+
 def test_a_dropped_picture_brings_its_settings_back(visitor: Visitor):
     drawn = visitor.draw("an owl at night", style="Watercolor", negative_prompt="daylight", seed=99, count=1)
     file = visitor.file(drawn["src"])

@@ -3,7 +3,8 @@
 (() => {
   const { h, icon, iconButton, memory, on, emit, part, roving } = Easel;
   const desks = new Map();
-  const desk = (key) => desks.get(key) || desks.set(key, { fields: new Map(), key }).get(key);
+  /* `kept` is what this page remembers. The browser's memory is read once: later another window may have written to it. */
+  const desk = (key) => desks.get(key) || desks.set(key, { fields: new Map(), key, kept: memory.read('desk.' + key, {}) }).get(key);
 
   /** field = {get, set(value) -> void, replace?}; `set` ignores values that no longer exist. `replace` is a `set` that can be taken back.
       Restores what the browser remembers. */
@@ -14,8 +15,7 @@
        chooses is remembered at once, so a value that differs from what is remembered is Gradio's, and gives way. */
     const end = performance.now() + 8000;
     const restore = (first) => {
-      const kept = memory.read('desk.' + key, {});
-      const before = JSON.stringify(field.get());
+      const kept = box.kept, before = JSON.stringify(field.get());
       if (name in kept && JSON.stringify(kept[name]) !== before) field.set(kept[name]);
       if (first || JSON.stringify(field.get()) !== before) emit(`field:${key}:${name}`, field.get());
       if (performance.now() < end) setTimeout(restore, 200, false);
@@ -23,9 +23,8 @@
     setTimeout(restore, 0, true);
   }
   function changed(key, name, value) {
-    const kept = memory.read('desk.' + key, {});
-    kept[name] = value;
-    memory.write('desk.' + key, kept);
+    desk(key).kept[name] = value;
+    memory.write('desk.' + key, { ...memory.read('desk.' + key, {}), [name]: value });
     emit(`field:${key}:${name}`, value);
   }
   /** Put values into the desk's fields; names that are absent keep what they have. */
@@ -38,7 +37,7 @@
     }
   }
   const value = (key, name) => desk(key).fields.get(name)?.get();
-  Object.assign(Easel, { desk, enlist, fill, fieldValue: value });
+  Object.assign(Easel, { desk, enlist, changed, fill, fieldValue: value });
 
   const caption = (id, text, term) => h('p.cap', { id }, text, term && h('small', {}, ' · ' + term));
   let serial = 0;

@@ -128,7 +128,7 @@
     const share = (remember = true) => {
       const { mask: id, painted } = owed || { mask: mask && mask.painted ? sent : '', painted: mask ? mask.painted / mask.data.length : 0 };
       props.value = photo ? { photo, mask: id, painted, extend: extend.slice() } : null;
-      if (!paints && settled && remember && canvas.dataset.state !== 'loading') photos.kept(key, name, props.value);
+      if (!paints && settled && remember && canvas.dataset.state !== 'loading') Easel.changed(key, name, props.value);
       canvas.dataset.painted = mask ? mask.painted : 0;
       undo.disabled = !mask || !mask.past.length; redo.disabled = !mask || !mask.future.length; clear.disabled = !mask || !(mask.painted || owed);
     };

@@ -1,6 +1,6 @@
 /* Photos that come from a person: choosing, dropping, pasting, the camera; decoding what the browser can, sending, showing. */
 (() => {
-  const { h, icon, iconButton, on, emit, part, reach, memory, announce, toast } = Easel;
+  const { h, icon, iconButton, on, emit, part, reach, announce, toast } = Easel;
   const ACCEPT = 'image/*,.heic,.heif,.avif,.tif,.tiff';
   const LIMIT = 95 * 2 ** 20;
   const SEND_SIDE = 2048, SHEET_SIDE = 1024;
@@ -183,13 +183,8 @@
   /** Makes a value one of the desk's fields: remembered, filled, heard by others. */
   function keep(key, name, field) {
     Easel.desk(key).fields.set(name, field);
-    const kept = memory.read('desk.' + key, {})[name];
+    const kept = Easel.desk(key).kept[name];
     if (kept) field.set(kept);
-  }
-  function kept(key, name, value) {
-    const all = memory.read('desk.' + key, {});
-    all[name] = value; memory.write('desk.' + key, all);
-    emit(`field:${key}:${name}`, value);
   }
 
   /* "Use as start": a finished picture becomes the photo of another tab, which may not have been built yet. */
@@ -206,7 +201,7 @@
     if (sent.has(key)) { receive(sent.get(key)); sent.delete(key); }
   }
 
-  Easel.photos = { decode, shrink, send, fetchPreview, listen, chooser, well, teller, intake, keep, kept, onward, copyOf, SEND_SIDE };
+  Easel.photos = { decode, shrink, send, fetchPreview, listen, chooser, well, teller, intake, keep, onward, copyOf, SEND_SIDE };
 
   /* One photo to start from. value = {id, width, height} or null. */
   part('photo', ({ element, props, watch }) => {
@@ -215,7 +210,7 @@
     const canvas = h('canvas', { role: 'img', 'aria-label': 'Your photo' });
     const ways = chooser(box, key, (file) => source.file(file));
     ways.blank = () => sketch(true);
-    const say = (value) => { props.value = value; kept(key, name, value); paint(); };
+    const say = (value) => { props.value = value; Easel.changed(key, name, value); paint(); };
     const caption = h('span.size');
     const shown = h('div.shown', { hidden: true }, canvas, h('div.photobar', {}, caption,
       h('button.btn', { onclick: () => sketch() }, icon('palette', 18), 'Draw on it'), h('button.btn', { onclick: (event) => { if (props.value) Easel.picture.cutOut(props.value.id, event.currentTarget); } }, icon('cut', 18), 'Cut out'),
