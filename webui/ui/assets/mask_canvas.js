@@ -77,7 +77,8 @@
         /* The mask stays on its photo, and on what was made of it. */
         const same = known && mask && !wanted && former && [known.id, known.from].includes(former.photo.id) && mask.width === drawn.width && mask.height === drawn.height;
         if (!same) { mask = new Surface(drawn.width, drawn.height); if (paints) mask.colour = Number(ink.dataset.colour); sent = ''; dirty = false; owed = null; }
-        photo = null; extend = [0, 0, 0, 0]; setExtending(false); canvas.dataset.state = 'loading';
+        const other = photo && !same;
+        photo = null; extend = [0, 0, 0, 0]; setExtending(false); canvas.dataset.state = 'loading'; if (other) emit('fresh:' + key);
         lay(drawn);
       },
       ready(known) {
@@ -119,7 +120,7 @@
       if (mine === mask) settle();
     }
     on('line', (up) => { if (up && owed && canvas.dataset.state === 'ready') { tell.hush(); collect(); } });
-    const remove = () => { source.cancel(); reset(); };
+    const remove = () => { source.cancel(); reset(); emit('fresh:' + key); };
     function reset(forget = true) {
       photo = mask = former = owed = null; extend = [0, 0, 0, 0]; sent = ''; dirty = false; setExtending(false);
       empty.hidden = false; work.hidden = tools.hidden = true; canvas.dataset.state = 'empty'; canvas.dataset.photo = ''; share(forget);
@@ -377,7 +378,7 @@
     /** Opens the frame, with the ratio [w, h] if one is wanted, or with so many pixels a side; before there is a photo it waits for one. */
     let awaited = null;
     function extendTo(target, sides) {
-      if (!photo) { awaited = { target, sides }; return; }
+      if (!photo) { awaited = !sides || sides.some(Boolean) ? { target, sides } : null; return; }
       awaited = null; setExtending(!sides || sides.some(Boolean)); if (extending) pane.scrollIntoView({ block: 'nearest' });
       if (sides) extend = sides.map((n, i) => Math.min(most(i), n));
       if (target) {
@@ -387,6 +388,9 @@
       extended();
     }
     setMode('brush'); share(); settled = true;
+    /* The paint says what changes, or with the mask turned round what does not. */
+    const turned = (rest) => { const what = `what should ${rest ? 'stay' : 'change'}`; pane.dataset.hint = 'Paint over ' + what; pane.setAttribute('aria-label', 'Paint here ' + what); };
+    if (!paints) { turned(Easel.fieldValue(key, 'invert')); on(`field:${key}:invert`, turned); }
     if (paints) {
       /* begin: a picture on a canvas, and what the server calls it ('' = not there yet); resume: was it sent under this id? */
       props.board = { picture, drop: reset, resume: (id) => !!mask && (sent === id || dirty || !!sending), begin(drawn, id) { arrives.show({ source: drawn, width: drawn.width, height: drawn.height }, null); arrives.ready({ id, width: ground.width, height: ground.height }); pane.focus({ preventScroll: true }); pane.classList.add('bypointer'); } };

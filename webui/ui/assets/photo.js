@@ -214,12 +214,12 @@
     const caption = h('span.size');
     const shown = h('div.shown', { hidden: true }, canvas, h('div.photobar', {}, caption,
       h('button.btn', { onclick: () => sketch() }, icon('palette', 18), 'Draw on it'), h('button.btn', { onclick: (event) => { if (props.value) Easel.picture.cutOut(props.value.id, event.currentTarget); } }, icon('cut', 18), 'Cut out'),
-      h('button.btn', { onclick: ways.choose }, icon('image', 18), 'Another photo'), iconButton('bin', 'Remove the photo', () => { source.cancel(); clear(); })));
+      h('button.btn', { onclick: ways.choose }, icon('image', 18), 'Another photo'), iconButton('bin', 'Remove the photo', () => { source.cancel(); clear(); emit('fresh:' + key); })));
     const empty = well(props.title || 'Start from a photo', props.text || '', ways);
     const source = intake({
       whole: false, tell,
       show(decoded) {
-        if (props.value) before = { value: props.value, drawn: copyOf(easel.hidden ? canvas : board.board.picture()) };
+        if (props.value) { emit('fresh:' + key); before = { value: props.value, drawn: copyOf(easel.hidden ? canvas : board.board.picture()) }; }
         easel.hidden = true; if (board.board) board.board.drop();
         put(shrink(decoded, 1600));
         box.dataset.state = 'loading'; empty.hidden = true; shown.hidden = false; caption.textContent = ''; props.value = null;

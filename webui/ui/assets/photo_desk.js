@@ -31,7 +31,8 @@
     start(); paint();
   });
 
-  /* Ready-made tasks. value = a task's name or "". options: {name, title, icon, sentence, ask, needs, fields} */
+  /* Ready-made tasks. value = a task's name or "". options: {name, title, icon, sentence, ask, needs, fields}; `usual` are the
+     fields without a task, which come back when it is tapped off and when another photo comes. */
   part('tasks', ({ element, props, watch }) => {
     const key = props.desk, name = props.name;
     const row = h('div.tasks', { role: 'group', 'aria-label': 'Ready-made tasks' }), hint = h('p.quiet', { role: 'status' });
@@ -48,8 +49,9 @@
       if (v && !props.options.some((o) => o.name === v)) v = '';
       props.value = v; Easel.changed(key, name, v); mark();
       const task = chosen();
-      if (!task || !by) return;
-      Easel.fill(key, task.fields || {});
+      if (!by) return;
+      Easel.fill(key, task ? task.fields : props.usual);
+      if (!task) return;
       emit('view:' + key, 'photo');
       if (task.needs === 'sketch') emit('sketch:' + key);
       if (task.needs === 'extend' || task.extend_to) emit('extend:' + key, task.extend_to);
@@ -59,6 +61,7 @@
     element.replaceChildren(...(props.options.length ? [row, hint] : []));
     const start = () => (box() ? mark() : setTimeout(start, 60));
     watch('value', mark); start();
+    on('fresh:' + key, () => { if (props.value) choose('', true); });
     Easel.enlist(key, name, { get: () => props.value || '', set: (v) => choose(typeof v === 'string' ? v : '', false) });
   });
 
