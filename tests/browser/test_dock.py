@@ -36,3 +36,51 @@ def test_under_a_thumb_enter_begins_a_line(visit: Callable[..., Visitor]):
     assert visitor.live()["state"] == "idle"
     visitor.prompt.press("Control+Enter")
     visitor.wait("done")
+
+
+def test_what_works_on_is_seen_and_can_be_taken_away(visit: Callable[..., Visitor]):
+    visitor = visit(**PHONE)
+    page, chips = visitor.page, visitor.page.locator("#create-chosen .chip")
+    expect(chips).to_have_count(0)
+    visitor.fill("a fox", style="Gingerbread", seed=7)
+    visitor.reload()
+    expect(chips).to_have_text(["Gingerbread", "Same seed"])
+    for chip in chips.all():
+        box = chip.bounding_box()
+        assert box and box["height"] >= 44 and box["width"] >= 44
+    visitor.button("Remove style Gingerbread").tap()
+    expect(chips).to_have_text(["Same seed"])
+    assert visitor.value("style") == ""
+    visitor.button("Remove same seed").tap()
+    expect(page.locator("#create-chosen")).to_be_hidden()
+    assert visitor.value("seed") == {"seed": 7, "locked": False}
+
+
+def test_a_lora_that_works_on_has_its_title_there(visitor: Visitor):
+    visitor.page.evaluate(
+        "() => { const field = Easel.desk('create').fields.get('loras');"
+        " field.options = () => [{value: 'w', title: 'watercolor wash'}]; field.get = () => [{id: 'w', weight: 1}];"
+        " Easel.emit('field:create:loras', field.get()); }"
+    )
+    expect(visitor.button("Remove LoRA watercolor wash")).to_have_text("watercolor wash")
+
+
+def test_the_chosen_style_is_in_sight_when_the_page_opens(visitor: Visitor):
+    visitor.fill("a fox", style="Gingerbread")
+    for tab in ("create", "image"):
+        if tab == "image":
+            visitor.open_tab("Image to image")
+            visitor.page.wait_for_function("() => Easel.desk('image').fields.has('style')")
+            visitor.page.evaluate("Easel.fill('image', {style: 'Gingerbread'})")
+        visitor.reload()
+        if tab == "image":
+            visitor.open_tab("Image to image")
+        card = visitor.page.locator(f"#{tab}-style").get_by_role("radio", name="Gingerbread", exact=True)
+        expect(card).to_have_attribute("aria-checked", "true")
+        visitor.page.wait_for_function(
+            "(card) => { const [c, g] = [card, card.closest('.cards')].map((e) => e.getBoundingClientRect());"
+            " return c.height && c.top >= g.top && c.bottom <= g.bottom; }",
+            arg=card.element_handle(),
+            timeout=20_000,
+        )
+    assert visitor.page.evaluate("scrollY") == 0

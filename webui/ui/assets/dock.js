@@ -1,6 +1,8 @@
-/* The dock under the stage: Enter in the prompt. */
+/* The dock under the stage: Enter in the prompt, and what was chosen elsewhere and works on. */
 (() => {
+  const { h, icon, on, part, announce } = Easel;
   const touch = matchMedia('(pointer: coarse)');
+  const promptOf = (key) => document.querySelector(`#${key}-prompt textarea`);
 
   /* Gradio takes Enter in the prompt for itself. Here it draws; where one types with a thumb it begins a new line. */
   const entered = (event) => event.key === 'Enter' && event.target.matches?.('.dock textarea');
@@ -11,4 +13,36 @@
     if (!event.repeat) event.target.closest('.dock').querySelector('.go').click();
   });
   document.addEventListener('keypress', (event) => { if (entered(event)) event.stopPropagation(); }, true);
+
+  /* Style, LoRAs and a kept seed hold from picture to picture, and over a reload, where nobody sees them: each has a chip that
+     takes it away. */
+  part('chosen', ({ element, props }) => {
+    const key = props.desk, value = (name) => Easel.fieldValue(key, name);
+    const chips = h('div.picked', { role: 'group', 'aria-label': 'Also chosen', hidden: true });
+    element.replaceChildren(chips);
+
+    function chip(text, name, without) {
+      const off = () => {
+        const at = [...chips.children].indexOf(node);
+        Easel.fill(key, without); announce(`Removed: ${text}.`);
+        const next = chips.children[Math.min(at, chips.children.length - 1)] || (touch.matches ? null : promptOf(key));
+        next?.focus();
+      };
+      const node = h('button.chip', { 'aria-label': `Remove ${name}`, title: `Remove ${name}`, onclick: off }, h('span', {}, text), icon('close', 14));
+      return node;
+    }
+    function paint() {
+      const style = value('style'), loras = value('loras') || [], seed = value('seed');
+      const titles = new Map((Easel.desk(key).fields.get('loras')?.options?.() || []).map((o) => [o.value, o.title]));
+      const rows = [style && [style, `style ${style}`, { style: '' }],
+        ...loras.map(({ id }) => [titles.get(id) || id, `LoRA ${titles.get(id) || id}`, { loras: loras.filter((use) => use.id !== id) }]),
+        seed?.locked && ['Same seed', 'same seed', { seed: { ...seed, locked: false } }]].filter(Boolean);
+      const tag = JSON.stringify(rows);
+      if (chips.dataset.tag === tag) return;
+      chips.dataset.tag = tag; chips.hidden = !rows.length;
+      chips.replaceChildren(...rows.map((row) => chip(...row)));
+    }
+    ['style', 'loras', 'seed'].forEach((name) => on(`field:${key}:${name}`, paint));
+    paint();
+  });
 })();

@@ -115,9 +115,10 @@
     element.replaceChildren(h('div.fieldhead', {}, caption(fresh('cap'), props.label), find), groups, list, empty);
     build();
     watch('options', build); watch('value', mark);
-    const show = () => list.querySelector('[aria-checked=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-    enlist(key, name, { get: () => props.value || '', set(style) { choose(style || ''); } });
-    if (props.value) { const box = list.querySelector('[aria-checked=true]'); if (box) { list.scrollLeft = box.offsetLeft - 40; list.scrollTop = box.offsetTop - list.offsetTop - 40; } }
+    /** Brings the chosen card into sight within the list; the page stays where it is. */
+    function show() { const box = list.querySelector('[aria-checked=true]'); if (box) list.scrollTo({ left: box.offsetLeft - list.offsetLeft - 40, top: box.offsetTop - list.offsetTop - 40 }); }
+    enlist(key, name, { get: () => props.value || '', set(style) { choose(style || ''); show(); } });
+    new IntersectionObserver((entries, once) => { if (entries[0].isIntersecting) { once.disconnect(); show(); } }).observe(list);
     on(`show:${key}`, show);
   });
 
@@ -279,7 +280,7 @@
     if (!Array.isArray(props.value)) props.value = [];
     build();
     watch('options', build); watch('value', build); on(`field:${key}:model`, build);
-    enlist(key, name, { get: now, set(v) { if (!Array.isArray(v)) return; props.value = v.filter((u) => u && typeof u.id === 'string').map((u) => ({ id: u.id, weight: Number(u.weight ?? 1) })); build(); } });
+    enlist(key, name, { get: now, options: () => props.options, set(v) { if (!Array.isArray(v)) return; props.value = v.filter((u) => u && typeof u.id === 'string').map((u) => ({ id: u.id, weight: Number(u.weight ?? 1) })); build(); } });
   });
 
   /* A fold for what is seldom needed; what it folds stays on the page. */
