@@ -84,3 +84,15 @@ def test_the_chosen_style_is_in_sight_when_the_page_opens(visitor: Visitor):
             timeout=20_000,
         )
     assert visitor.page.evaluate("scrollY") == 0
+
+
+def test_the_prompt_shows_the_focus_by_its_card(visitor: Visitor):
+    visitor.prompt.focus()
+    shown = visitor.page.evaluate(
+        "() => [document.activeElement, document.querySelector('#create-dock')]"
+        ".map((e) => getComputedStyle(e)).map((s) => [s.outlineStyle, s.boxShadow, s.borderTopColor])"
+    )
+    visitor.prompt.blur()
+    rest = visitor.page.evaluate("getComputedStyle(document.querySelector('#create-dock')).boxShadow")
+    assert shown[0][0] == "none", "no square frame in the round card"
+    assert shown[1][1] != rest
