@@ -38,6 +38,20 @@ def test_under_a_thumb_enter_begins_a_line(visit: Callable[..., Visitor]):
     visitor.wait("done")
 
 
+def test_an_empty_prompt_is_asked_for(visitor: Visitor):
+    visitor.fill("  ", **QUICK)
+    visitor.button("Generate").click()
+    expect(visitor.prompt).to_be_focused()
+    alert = visitor.page.get_by_role("alert").and_(visitor.page.locator(":visible"))
+    expect(alert).to_contain_text("Say first what the picture should show.")
+    assert visitor.live()["state"] == "idle" and visitor.get("pictures")["pictures"] == []
+    alert.get_by_role("button", name="Surprise me").click()
+    expect(alert).to_have_count(0)
+    expect(visitor.prompt).not_to_have_value("")
+    visitor.button("Generate").click()
+    visitor.wait("done")
+
+
 def test_what_works_on_is_seen_and_can_be_taken_away(visit: Callable[..., Visitor]):
     visitor = visit(**PHONE)
     page, chips = visitor.page, visitor.page.locator("#create-chosen .chip")

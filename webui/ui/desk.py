@@ -177,7 +177,7 @@ def _dock(service: Service, key: str, plan: Plan) -> tuple[dict[str, Component],
         placeholder=plan.placeholder,
     )
     components.remembered_text(key, "prompt", f"#{key}-prompt")
-    components.part("chosen", elem_id=f"{key}-chosen", desk=key)
+    components.part("chosen", elem_id=f"{key}-chosen", desk=key, words=not plan.above)
     with gr.Row(elem_id=f"{key}-acts", elem_classes=["acts"]):
         components.part("surprise", elem_id=f"{key}-surprise", desk=key, subjects=list(SUBJECTS), places=list(PLACES))
         model = components.pick(key, "model", "Model", choices.models(service), choices.first_model(service))

@@ -1,4 +1,4 @@
-/* The dock under the stage: Enter in the prompt, and what was chosen elsewhere and works on. */
+/* The dock under the stage: Enter in the prompt, what was chosen elsewhere and works on, and a word about an empty prompt. */
 (() => {
   const { h, icon, on, part, announce } = Easel;
   const touch = matchMedia('(pointer: coarse)');
@@ -15,11 +15,12 @@
   document.addEventListener('keypress', (event) => { if (entered(event)) event.stopPropagation(); }, true);
 
   /* Style, LoRAs and a kept seed hold from picture to picture, and over a reload, where nobody sees them: each has a chip that
-     takes it away. */
+     takes it away. With `words` a picture without any is not drawn. */
   part('chosen', ({ element, props }) => {
     const key = props.desk, value = (name) => Easel.fieldValue(key, name);
     const chips = h('div.picked', { role: 'group', 'aria-label': 'Also chosen', hidden: true });
-    element.replaceChildren(chips);
+    const asks = h('div.asks', { hidden: true });
+    element.replaceChildren(asks, chips);
 
     function chip(text, name, without) {
       const off = () => {
@@ -44,5 +45,20 @@
     }
     ['style', 'loras', 'seed'].forEach((name) => on(`field:${key}:${name}`, paint));
     paint();
+
+    if (!props.words) return;
+    const hush = () => { asks.hidden = true; asks.removeAttribute('role'); asks.replaceChildren(); };
+    const surprise = () => document.querySelector(`#${key}-surprise .surprise`);
+    function ask() {
+      asks.hidden = false; asks.setAttribute('role', 'alert');
+      asks.replaceChildren(h('span', {}, 'Say first what the picture should show.'), surprise() && h('button.btn', { onclick: () => { surprise().click(); if (!touch.matches) promptOf(key)?.focus(); } }, icon('dice', 18), 'Surprise me'));
+      promptOf(key)?.focus();
+    }
+    on(`field:${key}:prompt`, (text) => { if (text.trim()) hush(); });
+    addEventListener('click', (event) => {
+      const area = event.target.closest?.(`#${key}-go`) && promptOf(key);
+      if (!area || area.value.trim()) return;
+      event.preventDefault(); event.stopImmediatePropagation(); ask();
+    }, true);
   });
 })();
