@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.visitor import PHONE, QUICK, Visitor
+from tests.browser.visitor import LONG, PHONE, QUICK, Visitor
 
 COMPOSING = """(area) => area.dispatchEvent(
   new KeyboardEvent('keydown', {key: 'Enter', bubbles: true, cancelable: true, isComposing: true}))"""
@@ -110,3 +110,50 @@ def test_the_prompt_shows_the_focus_by_its_card(visitor: Visitor):
     rest = visitor.page.evaluate("getComputedStyle(document.querySelector('#create-dock')).boxShadow")
     assert shown[0][0] == "none", "no square frame in the round card"
     assert shown[1][1] != rest
+
+
+def test_the_first_stop_leads_to_the_prompt(visitor: Visitor):
+    page = visitor.page
+    page.keyboard.press("Tab")
+    link = page.get_by_role("link", name="To the prompt")
+    expect(link).to_be_focused()
+    expect(link).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(visitor.prompt).to_be_focused()
+    visitor.open_tab("Inpaint")
+    link.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#inpaint-prompt textarea")).to_be_focused()
+    visitor.open_tab("Gallery")
+    link.focus()
+    page.keyboard.press("Enter")
+    expect(visitor.prompt).to_be_focused()
+
+
+def test_the_pictures_beside_the_stage_are_one_stop(visitor: Visitor):
+    visitor.draw("a lemon", count=4)
+    page, tiles = visitor.page, visitor.page.locator("#create-stage .rail button")
+    expect(tiles).to_have_count(4)
+    in_order = page.locator("#create-stage .rail button[tabindex='0']")
+    expect(in_order).to_have_count(1)
+    expect(in_order).to_have_attribute("aria-current", "true")
+    in_order.focus()
+    page.keyboard.press("Home")
+    expect(tiles.first).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(tiles.nth(1)).to_be_focused()
+    expect(tiles.nth(1)).to_have_attribute("aria-current", "true")
+    expect(in_order).to_have_count(1)
+    page.keyboard.press("Tab")
+    assert page.evaluate("!document.activeElement.closest('.rail')")
+    page.keyboard.press("Shift+Tab")
+    expect(tiles.nth(1)).to_be_focused()
+
+
+def test_a_running_job_keeps_the_pictures_one_stop(visitor: Visitor):
+    visitor.draw("a lemon", count=2)
+    visitor.generate("a lime", **LONG)
+    expect(visitor.page.locator("#create-stage .rail button")).to_have_count(3)
+    expect(visitor.page.locator("#create-stage .rail button[tabindex='0']")).to_have_count(1)
+    visitor.button("Stop").click()
+    visitor.wait("stopped")

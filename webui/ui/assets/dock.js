@@ -14,6 +14,16 @@
   });
   document.addEventListener('keypress', (event) => { if (entered(event)) event.stopPropagation(); }, true);
 
+  /* The first stop of the Tab key: past the tabs, the pictures and their tools. */
+  const skip = h('a.skip', { href: '#create-prompt', onclick(event) {
+    event.preventDefault();
+    const seen = () => [...document.querySelectorAll('.dock textarea')].find((area) => area.offsetParent);
+    if (!seen()) Easel.openTab('create');
+    requestAnimationFrame(() => seen()?.focus());
+  } }, 'To the prompt');
+  const lay = () => document.body.prepend(skip);
+  document.body ? lay() : document.addEventListener('DOMContentLoaded', lay);
+
   /* Style, LoRAs and a kept seed hold from picture to picture, and over a reload, where nobody sees them: each has a chip that
      takes it away. With `words` a picture without any is not drawn. */
   part('chosen', ({ element, props }) => {
