@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import pytest
 from PIL import ExifTags, Image
 from playwright.sync_api import expect
 
 from tests.browser.conftest import ROOT, App
-from tests.browser.visitor import Visitor, infotext
+from tests.browser.visitor import PHONE, Visitor, infotext
 
 HOSTILE = "<img src=x onerror=window.pwned=1>${window.pwned=2}{{7*7}}</textarea><script>window.pwned=3</script>"
 A1111 = """a portrait of a fox, (fur:1.2)
@@ -71,6 +72,16 @@ def test_windows_side_by_side_keep_to_themselves(visitor: Visitor):
     visitor.prompt.fill("the first window")
     other.wait_for_timeout(1000)
     expect(other.locator("#create-prompt textarea")).to_have_value("a second window")
+
+
+def test_what_opens_comes_into_sight(visit: Callable[..., Visitor]):
+    for device in ({"viewport": {"width": 1280, "height": 800}}, PHONE):
+        visitor = visit(**device)
+        visitor.button("More options").click()
+        expect(visitor.page.locator("#create-negative textarea")).to_be_in_viewport(ratio=1)
+        visitor.reload()
+        expect(visitor.button("More options")).to_have_attribute("aria-expanded", "true")
+        assert visitor.page.evaluate("scrollY + document.querySelector('#create-side').scrollTop") == 0
 
 
 def test_a_dropped_picture_brings_its_settings_back(visitor: Visitor):

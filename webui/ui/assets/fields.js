@@ -292,7 +292,11 @@
       const panel = document.getElementById(props.target);
       if (panel) panel.classList.toggle('folded', !open); else setTimeout(() => set(open), 60);
     };
-    button.onclick = () => set(button.getAttribute('aria-expanded') !== 'true');
+    button.onclick = () => {
+      const open = button.getAttribute('aria-expanded') !== 'true';
+      set(open);
+      if (open) button.scrollIntoView({ block: 'start', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
+    };
     element.replaceChildren(button);
     set(memory.read(key, false) === true);
   });
