@@ -84,6 +84,24 @@ def test_what_opens_comes_into_sight(visit: Callable[..., Visitor]):
         assert visitor.page.evaluate("scrollY + document.querySelector('#create-side').scrollTop") == 0
 
 
+def test_a_size_of_its_own_leaves_room_for_the_shapes(visit: Callable[..., Visitor]):
+    visitor = visit(viewport={"width": 1280, "height": 800})
+    visitor.fill("a fox", shape="2048x1024")
+    shapes = visitor.page.locator("#create-shape [role=radio]")
+    expect(shapes).to_have_count(6)
+    assert {round(shape.bounding_box()["width"]) >= 80 for shape in shapes.all()} == {True}  # type: ignore[index]
+
+
+def test_names_of_styles_fit_their_cards(visit: Callable[..., Visitor]):
+    cut = "(names) => names.filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.textContent)"
+    for device in ({"viewport": {"width": 1280, "height": 800}}, PHONE):
+        visitor = visit(**device)
+        names = visitor.page.locator("#create-style .name")
+        assert names.evaluate_all(cut) == []
+        choose(visitor, "style", "Impressionist")
+        assert names.get_by_text("Impressionist").evaluate("(e) => e.clientHeight") < 20, "one line, chosen or not"
+
+
 def test_a_dropped_picture_brings_its_settings_back(visitor: Visitor):
     drawn = visitor.draw("an owl at night", style="Watercolor", negative_prompt="daylight", seed=99, count=1)
     file = visitor.file(drawn["src"])

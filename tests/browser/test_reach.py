@@ -108,6 +108,19 @@ def test_arrow_keys_choose_a_style_and_tabs_change(visitor: Visitor):
     expect(page.get_by_role("tab", name="Gallery", exact=True)).to_have_attribute("aria-selected", "true")
 
 
+def test_settings_stand_close_and_say_what_they_are(visit: Callable[..., Visitor]):
+    for device in ({"viewport": {"width": 1280, "height": 800}}, PHONE):
+        visitor = visit(**device)
+        visitor.open_tab("Settings")
+        expect(visitor.page.locator("#look")).to_be_visible()
+        title, first = (visitor.page.locator(f"#settings {name}").first.bounding_box() for name in ("h1", ".tray"))
+        assert title and first and first["y"] - title["y"] - title["height"] < 40
+        choices = visitor.page.locator("#settings [role=radio]")
+        assert {round(choice.bounding_box()["height"]) for choice in choices.all()} == {44}  # type: ignore[index]
+        lines = "(all) => all.map((e) => { const r = document.createRange(); r.selectNodeContents(e);"
+        assert choices.evaluate_all(lines + " return r.getBoundingClientRect().height; })") < [24] * choices.count()
+
+
 def test_a_screen_reader_hears_how_it_goes(visitor: Visitor):
     visitor.draw("a small drum")
     expect(visitor.page.locator("#easel-voice")).to_have_text("Done. a small drum")
