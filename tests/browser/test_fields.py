@@ -135,6 +135,17 @@ def test_a_dropped_picture_without_settings_says_so(visitor: Visitor):
     expect(visitor.prompt).to_have_value("keep me")
 
 
+def test_a_dropped_photo_can_be_what_another_tab_starts_from(visitor: Visitor):
+    out = io.BytesIO()
+    Image.new("RGB", (90, 60), (30, 120, 200)).save(out, "JPEG")
+    visitor.drop(out.getvalue(), "holiday.jpg", "image/jpeg")
+    visitor.button("Use it in Image to image").click()
+    expect(visitor.page.get_by_role("tab", name="Image to image")).to_have_attribute("aria-selected", "true")
+    expect(visitor.page.locator("#image-photo .photo")).to_have_attribute("data-state", "ready")
+    photo = visitor.page.evaluate("Easel.fieldValue('image', 'photo')")
+    assert (photo["width"], photo["height"]) == (90, 60)
+
+
 def test_a_style_is_chosen_by_its_card_and_stands_in_the_picture(visitor: Visitor):
     assert visitor.page.locator("#create-style [role=radio]").count() > 40
     visitor.page.locator("#create-style").get_by_role("searchbox", name="Find a style").fill("waterc")

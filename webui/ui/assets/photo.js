@@ -192,7 +192,7 @@
   on('onward', ({ tab, picture }) => { Easel.openTab(tab); if (takers.has(tab)) takers.get(tab)(picture); else sent.set(tab, picture); scrollTo({ top: 0 }); });
   function onward(key, take) {
     const receive = (picture) => {
-      take({ id: picture.id, width: picture.width, height: picture.height });
+      take(picture.file ? picture : { id: picture.id, width: picture.width, height: picture.height });
       emit('view:' + key, 'photo');
       const words = () => { if (!Easel.desk(key).fields.has('prompt')) setTimeout(words, 80); else if (!Easel.fieldValue(key, 'prompt') && picture.prompt) Easel.fill(key, { prompt: picture.prompt }); };
       words();
@@ -200,6 +200,11 @@
     takers.set(key, receive);
     if (sent.has(key)) { receive(sent.get(key)); sent.delete(key); }
   }
+
+  /* A picture was read for its settings and had none. Whoever then chooses a photo on a desk without a place for one means this. */
+  let read = null;
+  document.addEventListener('change', (event) => { if (event.target.matches('input[type=file]') && event.target.parentElement.querySelector('#create-restore')) read = event.target.files[0]; }, true);
+  on('choose:create', () => { if (read) emit('onward', { tab: 'image', picture: { file: read } }); });
 
   Easel.photos = { decode, shrink, send, fetchPreview, listen, chooser, well, teller, intake, keep, onward, copyOf, SEND_SIDE };
 
@@ -263,7 +268,7 @@
     element.replaceChildren(box);
     listen(box, (file) => source.file(file));
     keep(key, name, { get: () => props.value, set(v) { if (v && typeof v === 'object' && v.id) source.known(v); else if (typeof v === 'string' && v) source.known({ id: v }); else { source.cancel(); clear(); } } });
-    onward(key, (photo) => source.known(photo));
+    onward(key, (photo) => (photo.file ? source.file(photo.file) : source.known(photo)));
     watch('value', paint);
     paint();
   });
