@@ -108,6 +108,27 @@ def test_arrow_keys_choose_a_style_and_tabs_change(visitor: Visitor):
     expect(page.get_by_role("tab", name="Gallery", exact=True)).to_have_attribute("aria-selected", "true")
 
 
+BRITISH = re.compile(
+    r"colour|favourit|gr[e]y\b|gr[e]ys\b|licence|centre|neighbour|behaviour|(organ|recogn|optim|initial)is", re.I
+)
+SAID = """() => [...document.querySelectorAll('.gradio-container *, dialog *')].flatMap((e) => [
+  ...[...e.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data),
+  ...['aria-label', 'title', 'placeholder', 'aria-valuetext', 'alt'].map((name) => e.getAttribute(name) || '')])"""
+
+
+def test_the_page_spells_as_americans_do(visitor: Visitor):
+    visitor.draw("a lemon")
+    said: set[str] = set()
+    for tab in TABS:
+        visitor.open_tab(tab)
+        visitor.page.wait_for_timeout(300)
+        if tab == "Image to image":
+            visitor.button("Start with an empty sheet").click()
+        said |= set(visitor.page.evaluate(SAID))
+    wrong = {word[0] for text in said for word in BRITISH.finditer(text)}
+    assert wrong == set() and len(said) > 300
+
+
 def test_settings_stand_close_and_say_what_they_are(visit: Callable[..., Visitor]):
     for device in ({"viewport": {"width": 1280, "height": 800}}, PHONE):
         visitor = visit(**device)

@@ -36,7 +36,7 @@ AREAS = (
 )
 CONTENTS = (
     {"value": "original", "title": "Photo", "spoken": "Start from what is there"},
-    {"value": "fill", "title": "Fill", "spoken": "Start from the surrounding colours"},
+    {"value": "fill", "title": "Fill", "spoken": "Start from the surrounding colors"},
     {"value": "noise", "title": "Noise", "spoken": "Start from noise"},
     {"value": "empty", "title": "Empty", "spoken": "Start from nothing"},
 )
@@ -106,5 +106,5 @@ def _more() -> dict[str, Component]:
         words="Surroundings drawn along",
         term="padding, in pixels; 0 chooses by itself",
     )
-    soft = components.choice(KEY, "soft", "Soft mask", SOFT, False, term="the mask’s greys say how much changes")
+    soft = components.choice(KEY, "soft", "Soft mask", SOFT, False, term="the mask’s grays say how much changes")
     return {"feather": feather, "padding": padding, "soft": soft}

@@ -15,7 +15,7 @@
     let list = [], more = true, loading = false, search = '', favourites = false, selecting = false, ask = 0, stale = true, failed = false, stop = '';
     const chosen = new Set(), removed = new Map();
     const find = h('input.find', { type: 'search', placeholder: 'Search in prompts', 'aria-label': 'Search in prompts' });
-    const only = h('button.chip', { 'aria-pressed': 'false', onclick: () => { favourites = !favourites; only.setAttribute('aria-pressed', favourites); restart(); } }, icon('heart', 18), 'Favourites');
+    const only = h('button.chip', { 'aria-pressed': 'false', onclick: () => { favourites = !favourites; only.setAttribute('aria-pressed', favourites); restart(); } }, icon('heart', 18), 'Favorites');
     const select = h('button.chip', { 'aria-pressed': 'false', onclick: () => choosing(!selecting) }, icon('check', 18), 'Select');
     const counted = h('span.quiet', { role: 'status' });
     const drop = h('button.btn.danger', { onclick: () => { const ids = [...chosen]; choosing(false); if (ids.length) act.remove(ids); } }, icon('bin', 18), 'Delete');
@@ -96,7 +96,7 @@
     function hint() {
       empty.hidden = list.length > 0 || loading;
       if (!empty.hidden && failed) empty.replaceChildren(h('span.glow', { 'aria-hidden': 'true' }, icon('image', 34)), h('h2', {}, 'Could not load'), h('p', {}, 'Your pictures are safe; they could not be fetched.'), h('button.btn.main', { onclick: load }, 'Try again'));
-      else if (!empty.hidden) empty.replaceChildren(h('span.glow', { 'aria-hidden': 'true' }, icon('image', 34)), h('h2', {}, search ? 'Nothing found' : favourites ? 'No favourites yet' : 'No pictures yet'),
+      else if (!empty.hidden) empty.replaceChildren(h('span.glow', { 'aria-hidden': 'true' }, icon('image', 34)), h('h2', {}, search ? 'Nothing found' : favourites ? 'No favorites yet' : 'No pictures yet'),
         h('p', {}, search ? 'Try another word from the prompt.' : favourites ? 'Tap the heart on a picture to keep it here.' : 'What you draw is kept here until you delete it.'),
         search || favourites ? '' : h('button.btn.main', { onclick: () => Easel.openTab('create') }, 'Draw the first one'));
     }
@@ -125,7 +125,7 @@
       else if (restored) { if (element.offsetParent) restart(); else stale = true; }
       if (changed) {
         const mine = list.find((p) => p.id === changed.id); if (mine) mine.favourite = changed.favourite;
-        days.querySelectorAll(`.tile[data-id="${CSS.escape(changed.id)}"] [aria-label=Favourite]`).forEach((b) => b.setAttribute('aria-pressed', changed.favourite));
+        days.querySelectorAll(`.tile[data-id="${CSS.escape(changed.id)}"] [aria-label=Favorite]`).forEach((b) => b.setAttribute('aria-pressed', changed.favourite));
         if (favourites && !changed.favourite) keep((p) => p.id !== changed.id);
       }
     });

@@ -31,9 +31,9 @@
     const groundContext = ground.getContext('2d'), inkContext = ink.getContext('2d', { willReadFrequently: true });
     const sheet = h('div.sheet', {}, ground, ink), frame = h('div.frame', { hidden: true, 'aria-hidden': 'true' }), ring = h('i.brushring', { hidden: true });
     const handles = SIDES.map((where, i) => h(`button.handle.${where}`, { role: 'slider', 'aria-label': `Extend ${where}`, 'aria-valuemin': 0, 'aria-orientation': i % 2 ? 'vertical' : 'horizontal', hidden: true }));
-    const pane = h('div.pane', { tabindex: 0, role: 'application', 'aria-label': paints ? 'Sketch here in colours' : 'Paint here what should change', 'aria-describedby': key + '-canvas-help' }, frame, sheet, ...handles, ring);
+    const pane = h('div.pane', { tabindex: 0, role: 'application', 'aria-label': paints ? 'Sketch here in colors' : 'Paint here what should change', 'aria-describedby': key + '-canvas-help' }, frame, sheet, ...handles, ring);
     const help = h('p.sr', { id: key + '-canvas-help' }, 'Arrow keys move the brush, Enter lowers and lifts it, B brush, E eraser, brackets change its size, Control Z undoes, plus and minus zoom.');
-    const canvas = h('section.maskcanvas', { 'aria-label': paints ? 'Colour sketch' : 'Photo and mask', 'data-state': 'empty', 'data-mode': mode });
+    const canvas = h('section.maskcanvas', { 'aria-label': paints ? 'Color sketch' : 'Photo and mask', 'data-state': 'empty', 'data-mode': mode });
     const view = new Easel.View(pane, () => content(), (scale, x, y) => place(scale, x, y));
     const ways = paints ? {} : photos.chooser(canvas, key, (file) => source.file(file));
     const maskInput = h('input.sr', { type: 'file', accept: 'image/*', tabindex: '-1', 'aria-label': 'Mask from a file', 'data-input': 'mask' });

@@ -70,7 +70,7 @@
       tools.dataset.id = tag;
       const held = tools.contains(document.activeElement) && document.activeElement.getAttribute('aria-label');
       const button = (name, label, fn) => h('button.tool', { onclick: fn, 'aria-label': label, title: label }, icon(name), h('span', {}, label));
-      const heart = button('heart', 'Favourite', () => act.favourite(p, !p.favourite));
+      const heart = button('heart', 'Favorite', () => act.favourite(p, !p.favourite));
       heart.setAttribute('aria-pressed', !!p.favourite);
       const as = (kind, tool) => { tool.classList.add(kind); return tool; };
       tools.replaceChildren(button('download', 'Download', () => act.download(p)), button('expand', 'Larger', () => again(p, { larger: true })),
