@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import pytest
 from PIL import ExifTags, Image
 from playwright.sync_api import expect
 
 from tests.browser.conftest import ROOT, App
-from tests.browser.visitor import Visitor, infotext
+from tests.browser.visitor import PHONE, Visitor, infotext
 
 HOSTILE = "<img src=x onerror=window.pwned=1>${window.pwned=2}{{7*7}}</textarea><script>window.pwned=3</script>"
 A1111 = """a portrait of a fox, (fur:1.2)
@@ -86,6 +87,46 @@ def test_each_desk_has_the_models_and_shows_what_the_chosen_one_likes(visitor: V
     new.unlink()
 
 
+def test_windows_side_by_side_keep_to_themselves(visitor: Visitor):
+    other = visitor.tab()
+    other.locator("#create-prompt textarea").fill("a second window")
+    other.evaluate("Easel.fill('create', {style: 'Comic'})")
+    visitor.page.wait_for_timeout(1000)  # while a page starts, it puts back what is remembered, each 200 ms
+    expect(visitor.prompt).to_have_value("")
+    assert visitor.value("style") == ""
+    visitor.prompt.fill("the first window")
+    other.wait_for_timeout(1000)
+    expect(other.locator("#create-prompt textarea")).to_have_value("a second window")
+
+
+def test_what_opens_comes_into_sight(visit: Callable[..., Visitor]):
+    for device in ({"viewport": {"width": 1280, "height": 800}}, PHONE):
+        visitor = visit(**device)
+        visitor.button("More options").click()
+        expect(visitor.page.locator("#create-negative textarea")).to_be_in_viewport(ratio=1)
+        visitor.reload()
+        expect(visitor.button("More options")).to_have_attribute("aria-expanded", "true")
+        assert visitor.page.evaluate("scrollY + document.querySelector('#create-side').scrollTop") == 0
+
+
+def test_a_size_of_its_own_leaves_room_for_the_shapes(visit: Callable[..., Visitor]):
+    visitor = visit(viewport={"width": 1280, "height": 800})
+    visitor.fill("a fox", shape="2048x1024")
+    shapes = visitor.page.locator("#create-shape [role=radio]")
+    expect(shapes).to_have_count(6)
+    assert {round(shape.bounding_box()["width"]) >= 80 for shape in shapes.all()} == {True}  # type: ignore[index]
+
+
+def test_names_of_styles_fit_their_cards(visit: Callable[..., Visitor]):
+    cut = "(names) => names.filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.textContent)"
+    for device in ({"viewport": {"width": 1280, "height": 800}}, PHONE):
+        visitor = visit(**device)
+        names = visitor.page.locator("#create-style .name")
+        assert names.evaluate_all(cut) == []
+        choose(visitor, "style", "Impressionist")
+        assert names.get_by_text("Impressionist").evaluate("(e) => e.clientHeight") < 20, "one line, chosen or not"
+
+
 def test_a_dropped_picture_brings_its_settings_back(visitor: Visitor):
     drawn = visitor.draw("an owl at night", style="Watercolor", negative_prompt="daylight", seed=99, count=1)
     file = visitor.file(drawn["src"])
@@ -117,6 +158,17 @@ def test_a_dropped_picture_without_settings_says_so(visitor: Visitor):
     visitor.drop(out.getvalue(), "plain.png", "image/png")
     expect(visitor.page.get_by_role("alert").first).to_contain_text("There are no settings in this picture.")
     expect(visitor.prompt).to_have_value("keep me")
+
+
+def test_a_dropped_photo_can_be_what_another_tab_starts_from(visitor: Visitor):
+    out = io.BytesIO()
+    Image.new("RGB", (90, 60), (30, 120, 200)).save(out, "JPEG")
+    visitor.drop(out.getvalue(), "holiday.jpg", "image/jpeg")
+    visitor.button("Use it in Image to image").click()
+    expect(visitor.page.get_by_role("tab", name="Image to image")).to_have_attribute("aria-selected", "true")
+    expect(visitor.page.locator("#image-photo .photo")).to_have_attribute("data-state", "ready")
+    photo = visitor.page.evaluate("Easel.fieldValue('image', 'photo')")
+    assert (photo["width"], photo["height"]) == (90, 60)
 
 
 def test_a_style_is_chosen_by_its_card_and_stands_in_the_picture(visitor: Visitor):

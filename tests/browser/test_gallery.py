@@ -32,15 +32,15 @@ def test_pictures_are_found_kept_deleted_and_used_again(visitor: Visitor):
     expect(tiles).to_have_count(1)
     expect(tiles).to_have_attribute("aria-label", "a red kite")
     page.locator(".tile").hover()
-    page.locator(".tile").get_by_role("button", name="Favourite").click()
+    page.locator(".tile").get_by_role("button", name="Favorite").click()
     search.fill("nothing like it")
     expect(page.get_by_role("heading", name="Nothing found")).to_be_visible()
     search.fill("")
     expect(tiles).to_have_count(2)
-    visitor.button("Favourites").click()
+    visitor.button("Favorites").click()
     expect(tiles).to_have_count(1)
     expect(tiles).to_have_attribute("aria-label", "a red kite")
-    visitor.button("Favourites").click()
+    visitor.button("Favorites").click()
     expect(tiles).to_have_count(2)
 
     tiles.first.click()
@@ -115,3 +115,37 @@ def test_thousands_of_pictures_stay_light(visitor: Visitor, app: App):
     page.evaluate("scrollTo(0, 0)")
     expect(page.locator(f"[alt='picture {MANY - 1}']")).to_be_visible()
     assert tiles.count() < 400
+
+
+def test_keys_go_from_picture_to_picture_and_tab_goes_on(visitor: Visitor, app: App):
+    put_many(app.data / "easel.db", visitor.cookie)
+    page = visitor.page
+    visitor.open_tab("Gallery")
+    expect(page.get_by_role("button", name=f"picture {MANY - 1}", exact=True)).to_be_visible()
+    stops = page.locator(".days button:not([tabindex='-1'])")
+    expect(stops).to_have_count(6)  # one picture, and what can be done with it
+    for _ in range(2):
+        page.get_by_role("searchbox", name="Search in prompts").focus()
+        for _ in range(3):
+            page.keyboard.press("Tab")
+        expect(page.locator(".tile .open").first).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".tile .open").nth(1)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    below = page.evaluate(
+        "() => { const [a, b] = [document.querySelectorAll('.tile')[1], document.activeElement.closest('.tile')]"
+        ".map((e) => e.getBoundingClientRect()); return [b.top - a.bottom, b.left - a.left]; }"
+    )
+    assert 0 < below[0] < 80 and abs(below[1]) < 60
+    page.keyboard.press("ArrowUp")
+    expect(page.locator(".tile .open").nth(1)).to_be_focused()
+    expect(stops).to_have_count(6)
+    page.keyboard.press("End")
+    at = page.evaluate("document.activeElement.closest('.tile').dataset.id")
+    assert at not in ("", f"many{MANY - 1}") and page.evaluate("scrollY") > 300
+    page.keyboard.press("Home")
+    expect(page.get_by_role("button", name=f"picture {MANY - 1}", exact=True)).to_be_focused()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.tile').dataset.id") == f"many{MANY - 1}"
+    page.keyboard.press("Shift+Tab")
+    expect(page.get_by_role("button", name=f"picture {MANY - 1}", exact=True)).to_be_focused()

@@ -42,7 +42,7 @@ def test_get_it_and_use_it_while_the_starter_draws(
 ) -> None:
     with running(tmp_path, tiny_models, hub.model()) as address, visiting(chromium, address) as visitor:
         expect(line(visitor)).to_contain_text("Your RTX 4070 can draw far better: Tiny Model")
-        expect(line(visitor)).to_contain_text("Licence: Test licence")
+        expect(line(visitor)).to_contain_text("License: Test licence")
         assert hub.seen == []
         visitor.button("Get it").focus()
         visitor.page.keyboard.press("Enter")

@@ -99,7 +99,7 @@ def test_a_subject_is_cut_out_of_a_photo(address: str, chromium: Browser, ball: 
 def test_a_sketch_on_an_empty_sheet_is_what_is_drawn_from(address: str, chromium: Browser, phone: bool):
     with lab.open_page(chromium, address, **(PHONE if phone else {})) as page:
         lab.open_tab(page, "Image to image")
-        page.get_by_role("button", name="Colour my sketch").click()
+        page.get_by_role("button", name="Color my sketch").click()
         page.get_by_role("radio", name="Blue", exact=True).click()
         if phone:
             fingers = page.context.new_cdp_session(page)

@@ -108,6 +108,40 @@ def test_arrow_keys_choose_a_style_and_tabs_change(visitor: Visitor):
     expect(page.get_by_role("tab", name="Gallery", exact=True)).to_have_attribute("aria-selected", "true")
 
 
+BRITISH = re.compile(
+    r"colour|favourit|gr[e]y\b|gr[e]ys\b|licence|centre|neighbour|behaviour|(organ|recogn|optim|initial)is", re.I
+)
+SAID = """() => [...document.querySelectorAll('.gradio-container *, dialog *')].flatMap((e) => [
+  ...[...e.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data),
+  ...['aria-label', 'title', 'placeholder', 'aria-valuetext', 'alt'].map((name) => e.getAttribute(name) || '')])"""
+
+
+def test_the_page_spells_as_americans_do(visitor: Visitor):
+    visitor.draw("a lemon")
+    said: set[str] = set()
+    for tab in TABS:
+        visitor.open_tab(tab)
+        visitor.page.wait_for_timeout(300)
+        if tab == "Image to image":
+            visitor.button("Start with an empty sheet").click()
+        said |= set(visitor.page.evaluate(SAID))
+    wrong = {word[0] for text in said for word in BRITISH.finditer(text)}
+    assert wrong == set() and len(said) > 300
+
+
+def test_settings_stand_close_and_say_what_they_are(visit: Callable[..., Visitor]):
+    for device in ({"viewport": {"width": 1280, "height": 800}}, PHONE):
+        visitor = visit(**device)
+        visitor.open_tab("Settings")
+        expect(visitor.page.locator("#look")).to_be_visible()
+        title, first = (visitor.page.locator(f"#settings {name}").first.bounding_box() for name in ("h1", ".tray"))
+        assert title and first and first["y"] - title["y"] - title["height"] < 40
+        choices = visitor.page.locator("#settings [role=radio]")
+        assert {round(choice.bounding_box()["height"]) for choice in choices.all()} == {44}  # type: ignore[index]
+        lines = "(all) => all.map((e) => { const r = document.createRange(); r.selectNodeContents(e);"
+        assert choices.evaluate_all(lines + " return r.getBoundingClientRect().height; })") < [24] * choices.count()
+
+
 def test_a_screen_reader_hears_how_it_goes(visitor: Visitor):
     visitor.draw("a small drum")
     expect(visitor.page.locator("#easel-voice")).to_have_text("Done. a small drum")

@@ -97,4 +97,4 @@ def test_row10_a_picture_of_one_colour_is_flagged(half: Worker, wanted: Order) -
     with result(half.models.current.pipe.vae.decoder, torch.zeros_like, always) as fault:
         flat = half.draw(wanted)
     assert fault.calls == 2  # tried again in float32 first
-    assert len(set(flat.pixels)) == 1 and "one single colour" in flat.notes[0]
+    assert len(set(flat.pixels)) == 1 and "one single color" in flat.notes[0]

@@ -211,7 +211,7 @@ def decoded(latents: Any, model: Model, plan: VramPlan, desk: Desk) -> bytes:
     if pixels is None:
         raise _nan()
     if _flat(pixels):
-        desk.notes.append("The picture is one single colour. Another seed, sampler or guidance may help.")
+        desk.notes.append("The picture is one single color. Another seed, sampler or guidance may help.")
     return bytes(pixels.tobytes())
 
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 ASSETS = Path(__file__).parent / "assets"
 STYLES = ("base.css", "fields.css", "desk.css", "stage.css", "viewer.css", "gallery.css", "panels.css",
           "photo.css", "mask_canvas.css", "offer.css", "share.css")  # fmt: skip
-SCRIPTS = ("base.js", "fields.js", "ways.js", "viewer.js", "share.js", "live.js", "line.js", "stage.js", "gallery.js",
-           "panels.js", "offer.js", "photo.js", "photo_desk.js", "mask_core.js", "mask_view.js", "palette.js",
-           "mask_canvas.js")  # fmt: skip
+SCRIPTS = ("base.js", "fields.js", "ways.js", "viewer.js", "share.js", "live.js", "line.js", "stage.js", "dock.js",
+           "gallery.js", "panels.js", "offer.js", "photo.js", "photo_desk.js", "mask_core.js", "mask_view.js",
+           "palette.js", "mask_canvas.js")  # fmt: skip
 UPLOAD_LIMIT = "64mb"
 SESSIONS = 200  # whose components' state Gradio remembers, a quarter of a megabyte each
 

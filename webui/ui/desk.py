@@ -55,6 +55,7 @@ PLACES = (
     "by the seaside",
 )
 TABS: Mapping[Task, str] = {"image_to_image": "image", "inpaint": "inpaint"}
+AS_PHOTO = ("photo:image", "Use it in Image to image")
 PICTURE_TYPES = [".png", ".jpg", ".jpeg", ".webp"]
 
 
@@ -169,6 +170,7 @@ def _dock(service: Service, key: str, plan: Plan) -> tuple[dict[str, Component],
         placeholder=plan.placeholder,
     )
     components.remembered_text(key, "prompt", f"#{key}-prompt")
+    components.part("chosen", elem_id=f"{key}-chosen", desk=key, words=not plan.above)
     with gr.Row(elem_id=f"{key}-acts", elem_classes=["acts"]):
         components.part("surprise", elem_id=f"{key}-surprise", desk=key, subjects=list(SUBJECTS), places=list(PLACES))
         model = components.pick(key, "model", "Model", "models", choices.first_model(service))
@@ -260,7 +262,7 @@ def _connect(service: Service, desk: Desk, plan: Plan) -> None:
 
     @answering
     def restore(path: str | None, request: gr.Request) -> Reply:
-        return reply(**_read_settings(service, owner_of(request), path))
+        return reply(**_read_settings(service, owner_of(request), path, () if plan.above else AS_PHOTO))
 
     go: Any = desk.go
     go.click(generate, set(names), desk.reply, trigger_mode="multiple", **QUIET)
@@ -323,10 +325,11 @@ def _restored(service: Service, asked: GenerationRequest, task: Task, owner: str
     return {"fields": fields, "said": said, "tab": TABS[task]}
 
 
-def _read_settings(service: Service, owner: str, path: str | None) -> dict[str, Any]:
+def _read_settings(service: Service, owner: str, path: str | None, otherwise: tuple[str, ...]) -> dict[str, Any]:
     """The fields that a picture's own text asks for; the picture's bytes are read and not kept.
 
     A text never names the photo that a picture came from. One of the owner's own pictures is known by it, though.
+    `otherwise` = (fix, label) is offered where there is nothing to read: most likely it is a photo.
 
     Raises:
         InvalidRequest: when there is nothing in it.
@@ -343,6 +346,7 @@ def _read_settings(service: Service, owner: str, path: str | None) -> dict[str, 
         raise InvalidRequest(
             "There are no settings in this picture.",
             "Only pictures as they were saved by an image generator carry them.",
+            *otherwise,
         )
     told = read_infotext(text)
     if told.task != "text_to_image" and (own := service.picture_that_tells(owner, text)):

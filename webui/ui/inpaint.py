@@ -28,6 +28,7 @@ USUAL: dict[str, Any] = {
     "padding": None,
     "soft": False,
     "invert": False,
+    "extend": [0, 0, 0, 0],
 }
 AREAS = (
     {"value": "masked", "title": "Painted part", "spoken": "Only the painted part, at full detail"},
@@ -35,7 +36,7 @@ AREAS = (
 )
 CONTENTS = (
     {"value": "original", "title": "Photo", "spoken": "Start from what is there"},
-    {"value": "fill", "title": "Fill", "spoken": "Start from the surrounding colours"},
+    {"value": "fill", "title": "Fill", "spoken": "Start from the surrounding colors"},
     {"value": "noise", "title": "Noise", "spoken": "Start from noise"},
     {"value": "empty", "title": "Empty", "spoken": "Start from nothing"},
 )
@@ -68,7 +69,8 @@ def asked_of(service: Service, values: Mapping[str, Any]) -> GenerationRequest:
     asked = photo.task_words(photo.inpaint_request(values), service.presets, values.get("task"))
     photo.require_photo(asked, then="paint over what should change")
     if not asked.mask_image and not (asked.inpaint and any(asked.inpaint.extend)):
-        raise InvalidRequest("Nothing is painted yet.", "Paint over what should change, or extend the photo.")
+        what = "stay" if asked.inpaint and asked.inpaint.invert else "change"
+        raise InvalidRequest("Nothing is painted yet.", f"Paint over what should {what}, or extend the photo.")
     return asked
 
 
@@ -104,5 +106,5 @@ def _more() -> dict[str, Component]:
         words="Surroundings drawn along",
         term="padding, in pixels; 0 chooses by itself",
     )
-    soft = components.choice(KEY, "soft", "Soft mask", SOFT, False, term="the mask’s greys say how much changes")
+    soft = components.choice(KEY, "soft", "Soft mask", SOFT, False, term="the mask’s grays say how much changes")
     return {"feather": feather, "padding": padding, "soft": soft}

@@ -25,10 +25,14 @@ EXTEND = ("extend_left", "extend_top", "extend_right", "extend_bottom")
 
 
 def tasks(key: str, presets: Presets, tab: str, usual: Mapping[str, Any]) -> gr.HTML:
-    """The ready-made tasks of a tab as chips. A tap sets the fields: `usual` and then what the task says."""
-    options = [task_option(task, usual) for task in presets.tasks.values() if task.tab == tab]
+    """The ready-made tasks of a tab as chips. A tap sets the fields: `usual` and then what the task says; one more tap,
+    or another photo, `usual` alone.
+    """
+    own = [task for task in presets.tasks.values() if task.tab == tab]
+    usual = dict.fromkeys(name for task in own for name in task_option(task, {})["fields"]) | dict(usual)
+    options = [task_option(task, usual) for task in own]
     return components.part(
-        "tasks", "", elem_id=f"{key}-task", elem_classes=["slim"], desk=key, name="task", options=options
+        "tasks", "", elem_id=f"{key}-task", elem_classes=["slim"], desk=key, name="task", options=options, usual=usual
     )
 
 

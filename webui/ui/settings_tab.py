@@ -18,10 +18,10 @@ FORMATS = (
     {"value": "webp", "title": "WebP", "spoken": "WebP, smallest"},
 )
 QUALITIES = (
-    {"value": 80, "title": "Good"},
-    {"value": 90, "title": "Better"},
-    {"value": 95, "title": "Best"},
-    {"value": 100, "title": "Most"},
+    {"value": 80, "title": "Fair"},
+    {"value": 90, "title": "Good"},
+    {"value": 95, "title": "High"},
+    {"value": 100, "title": "Best"},
 )
 SUGGEST = ({"value": "yes", "title": "Yes"}, {"value": "no", "title": "No"})
 

@@ -155,15 +155,26 @@ window.Easel = window.Easel || (() => {
   const opened = (tab) => document.querySelector(`[role=tab][data-tab-id="${tab}"]`);
   const openTab = (tab) => { const button = opened(tab); if (button) button.click(); };
 
-  /** Arrow keys move within a group of radios or buttons; only one of them is in the tab order. */
+  /** Arrow keys move within a group of radios or buttons; only one of them is in the tab order: where the focus was last,
+      before that and whenever another is chosen meanwhile the chosen one. */
   function roving(group, selector, choose) {
-    const items = () => [...group.querySelectorAll(selector)].filter((item) => item.offsetParent !== null);
+    const all = () => [...group.querySelectorAll(selector)].filter((item) => !item.hidden);
+    const items = () => all().filter((item) => item.offsetParent !== null);
+    const stopAt = (stop) => all().forEach((item) => { item.tabIndex = item === stop ? 0 : -1; });
+    function settle() {
+      const stops = all().filter((item) => item.tabIndex === 0), alone = stops.length === 1 && stops[0];
+      if (alone && group.contains(document.activeElement)) return;
+      stopAt(all().find((item) => item.matches('[aria-checked=true], [aria-current=true]')) || alone || all()[0]);
+    }
+    group.addEventListener('focusin', (event) => { const item = event.target.closest(selector); if (item) stopAt(item); });
+    new MutationObserver(settle).observe(group, { childList: true, subtree: true, attributeFilter: ['aria-current', 'hidden'] });
+    settle();
     group.addEventListener('keydown', (event) => {
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-      const all = items(), at = all.indexOf(document.activeElement);
+      const some = items(), at = some.indexOf(document.activeElement);
       if (at < 0 || (!step && event.key !== 'Home' && event.key !== 'End')) return;
       event.preventDefault();
-      const next = event.key === 'Home' ? all[0] : event.key === 'End' ? all[all.length - 1] : all[(at + step + all.length) % all.length];
+      const next = event.key === 'Home' ? some[0] : event.key === 'End' ? some[some.length - 1] : some[(at + step + some.length) % some.length];
       next.focus();
       if (choose) choose(next);
     });

@@ -3,7 +3,8 @@
 (() => {
   const { h, icon, iconButton, memory, on, emit, part, roving } = Easel;
   const desks = new Map();
-  const desk = (key) => desks.get(key) || desks.set(key, { fields: new Map(), key }).get(key);
+  /* `kept` is what this page remembers. The browser's memory is read once: later another window may have written to it. */
+  const desk = (key) => desks.get(key) || desks.set(key, { fields: new Map(), key, kept: memory.read('desk.' + key, {}) }).get(key);
 
   /** field = {get, set(value) -> void, replace?}; `set` ignores values that no longer exist. `replace` is a `set` that can be taken back.
       Restores what the browser remembers. */
@@ -14,8 +15,7 @@
        chooses is remembered at once, so a value that differs from what is remembered is Gradio's, and gives way. */
     const end = performance.now() + 8000;
     const restore = (first) => {
-      const kept = memory.read('desk.' + key, {});
-      const before = JSON.stringify(field.get());
+      const kept = box.kept, before = JSON.stringify(field.get());
       if (name in kept && JSON.stringify(kept[name]) !== before) field.set(kept[name]);
       if (first || JSON.stringify(field.get()) !== before) emit(`field:${key}:${name}`, field.get());
       if (performance.now() < end) setTimeout(restore, 200, false);
@@ -23,9 +23,8 @@
     setTimeout(restore, 0, true);
   }
   function changed(key, name, value) {
-    const kept = memory.read('desk.' + key, {});
-    kept[name] = value;
-    memory.write('desk.' + key, kept);
+    desk(key).kept[name] = value;
+    memory.write('desk.' + key, { ...memory.read('desk.' + key, {}), [name]: value });
     emit(`field:${key}:${name}`, value);
   }
   /** Put values into the desk's fields; names that are absent keep what they have. */
@@ -40,7 +39,7 @@
   const value = (key, name) => desk(key).fields.get(name)?.get();
   /** What the list of models says of the one chosen. */
   const modelOf = (key) => desk(key).fields.get('model')?.options().find((o) => o.value === value(key, 'model'));
-  Object.assign(Easel, { desk, enlist, fill, fieldValue: value });
+  Object.assign(Easel, { desk, enlist, changed, fill, fieldValue: value });
 
   const caption = (id, text, term) => h('p.cap', { id }, text, term && h('small', {}, ' · ' + term));
   let serial = 0;
@@ -118,9 +117,10 @@
     element.replaceChildren(h('div.fieldhead', {}, caption(fresh('cap'), props.label), find), groups, list, empty);
     build();
     watch('options', build); watch('value', mark);
-    const show = () => list.querySelector('[aria-checked=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-    enlist(key, name, { get: () => props.value || '', set(style) { choose(style || ''); } });
-    if (props.value) { const box = list.querySelector('[aria-checked=true]'); if (box) { list.scrollLeft = box.offsetLeft - 40; list.scrollTop = box.offsetTop - list.offsetTop - 40; } }
+    /** Brings the chosen card into sight within the list; the page stays where it is. */
+    function show() { const box = list.querySelector('[aria-checked=true]'); if (box) list.scrollTo({ left: box.offsetLeft - list.offsetLeft - 40, top: box.offsetTop - list.offsetTop - 40 }); }
+    enlist(key, name, { get: () => props.value || '', set(style) { choose(style || ''); show(); } });
+    new IntersectionObserver((entries, once) => { if (entries[0].isIntersecting) { once.disconnect(); show(); } }).observe(list);
     on(`show:${key}`, show);
   });
 
@@ -290,7 +290,7 @@
     if (!Array.isArray(props.value)) props.value = [];
     build();
     on('lists', build); watch('value', build); on(`field:${key}:model`, build); on(`options:${key}:model`, build);
-    enlist(key, name, { get: now, set(v) { if (!Array.isArray(v)) return; props.value = v.filter((u) => u && typeof u.id === 'string').map((u) => ({ id: u.id, weight: Number(u.weight ?? 1) })); build(); } });
+    enlist(key, name, { get: now, options: () => Easel.lists?.loras || [], set(v) { if (!Array.isArray(v)) return; props.value = v.filter((u) => u && typeof u.id === 'string').map((u) => ({ id: u.id, weight: Number(u.weight ?? 1) })); build(); } });
   });
 
   /* A fold for what is seldom needed; what it folds stays on the page. */
@@ -302,7 +302,11 @@
       const panel = document.getElementById(props.target);
       if (panel) panel.classList.toggle('folded', !open); else setTimeout(() => set(open), 60);
     };
-    button.onclick = () => set(button.getAttribute('aria-expanded') !== 'true');
+    button.onclick = () => {
+      const open = button.getAttribute('aria-expanded') !== 'true';
+      set(open);
+      if (open) button.scrollIntoView({ block: 'start', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
+    };
     element.replaceChildren(button);
     set(memory.read(key, false) === true);
   });

@@ -12,10 +12,10 @@
   }
 
   part('gallery', ({ element }) => {
-    let list = [], more = true, loading = false, search = '', favourites = false, selecting = false, ask = 0, stale = true, failed = false;
+    let list = [], more = true, loading = false, search = '', favourites = false, selecting = false, ask = 0, stale = true, failed = false, stop = '';
     const chosen = new Set(), removed = new Map();
     const find = h('input.find', { type: 'search', placeholder: 'Search in prompts', 'aria-label': 'Search in prompts' });
-    const only = h('button.chip', { 'aria-pressed': 'false', onclick: () => { favourites = !favourites; only.setAttribute('aria-pressed', favourites); restart(); } }, icon('heart', 18), 'Favourites');
+    const only = h('button.chip', { 'aria-pressed': 'false', onclick: () => { favourites = !favourites; only.setAttribute('aria-pressed', favourites); restart(); } }, icon('heart', 18), 'Favorites');
     const select = h('button.chip', { 'aria-pressed': 'false', onclick: () => choosing(!selecting) }, icon('check', 18), 'Select');
     const counted = h('span.quiet', { role: 'status' });
     const drop = h('button.btn.danger', { onclick: () => { const ids = [...chosen]; choosing(false); if (ids.length) act.remove(ids); } }, icon('bin', 18), 'Delete');
@@ -39,14 +39,46 @@
       const open = h('button.open', { 'aria-label': p.prompt || 'Picture', onclick: () => { if (!selecting) { look(p); return; } chosen.has(p.id) ? chosen.delete(p.id) : chosen.add(p.id); marks(); } }, image, h('span.tick', { 'aria-hidden': 'true' }, icon('check', 16)));
       const node = h('article.tile', { 'data-id': p.id }, open, h('div.over', {}, act.heart(p), iconButton('use', 'Use these settings', () => use(p)), iconButton('download', 'Download', () => act.download(p)), iconButton('info', 'Info', () => act.info(p.id)), iconButton('bin', 'Delete', () => act.remove([p.id]))));
       node.style.setProperty('--ratio', Math.min(1.9, Math.max(0.55, p.width / p.height)));
+      reachable(node, p.id === stop);
       return node;
     }
+    /* One picture is in the tab order, with what can be done to it; the arrow keys go to the others. */
+    const reachable = (node, yes) => node?.querySelectorAll('button').forEach((b) => { b.tabIndex = yes ? 0 : -1; });
+    const tileOf = (id) => days.querySelector(`.tile[data-id="${CSS.escape(id)}"]`);
+    function stopAt(id) { if (id === stop) return; reachable(tileOf(stop), false); stop = id; reachable(tileOf(stop), true); }
+    /** The picture that Tab comes to may be gone or far away: then it is the first in sight. */
+    function settle() {
+      if (tileOf(stop)) return;
+      const tiles = [...days.querySelectorAll('.tile')];
+      stopAt((tiles.find((node) => node.getBoundingClientRect().bottom > 80) || tiles[0])?.dataset.id || '');
+    }
+    function beside(node, key) {
+      const tiles = [...days.querySelectorAll('.tile')], at = tiles.indexOf(node);
+      if (key === 'ArrowRight' || key === 'ArrowLeft') return tiles[at + (key === 'ArrowRight' ? 1 : -1)];
+      const down = key === 'ArrowDown', own = node.getBoundingClientRect(), middle = own.left + own.width / 2;
+      const rest = tiles.map((other) => [other, other.getBoundingClientRect()]).filter(([, r]) => (down ? r.top > own.bottom - 1 : r.bottom < own.top + 1));
+      const edge = down ? Math.min(...rest.map(([, r]) => r.top)) : Math.max(...rest.map(([, r]) => r.top));
+      const off = ([, r]) => Math.abs(r.left + r.width / 2 - middle);
+      return rest.filter(([, r]) => Math.abs(r.top - edge) < 2).sort((a, b) => off(a) - off(b))[0]?.[0];
+    }
+    function end(p) {
+      const block = p && [...days.querySelectorAll('.tiles')].find((one) => one.easel.includes(p));
+      if (block && !block.firstChild) show(block);
+      return p && tileOf(p.id);
+    }
+    days.addEventListener('focusin', (event) => { const node = event.target.closest('.tile'); if (node) stopAt(node.dataset.id); });
+    days.addEventListener('keydown', (event) => {
+      if (!event.target.matches('.tile .open') || !/^(Arrow(Left|Right|Up|Down)|Home|End)$/.test(event.key) || event.ctrlKey || event.altKey || event.metaKey) return;
+      event.preventDefault();
+      const next = event.key === 'Home' ? end(list[0]) : event.key === 'End' ? end(list[list.length - 1]) : beside(event.target.closest('.tile'), event.key);
+      next?.querySelector('.open').focus();
+    });
     /* A block is at most one page of one day. It keeps its measured height while it is emptied. */
-    const watcher = new IntersectionObserver((entries) => entries.forEach(({ target, isIntersecting }) => {
-      const block = target.easel;
-      if (isIntersecting && !target.firstChild) { target.append(...block.map(tile)); target.style.minHeight = ''; if (selecting) marks(); }
+    const show = (block) => { block.append(...block.easel.map(tile)); block.style.minHeight = ''; if (selecting) marks(); };
+    const watcher = new IntersectionObserver((entries) => { entries.forEach(({ target, isIntersecting }) => {
+      if (isIntersecting && !target.firstChild) show(target);
       else if (!isIntersecting && target.firstChild && target.offsetHeight) { target.style.minHeight = target.offsetHeight + 'px'; target.replaceChildren(); }
-    }), { rootMargin: '1600px 0px' });
+    }); settle(); }, { rootMargin: '1600px 0px' });
     function append(pictures) {
       for (const p of pictures) {
         const day = dayOf(p.created);
@@ -57,13 +89,14 @@
         block.easel.push(p);
         if (block.firstChild || block.easel.length === 1) block.append(tile(p));
       }
+      settle();
     }
     const keep = (fits) => { list.splice(0, list.length, ...list.filter(fits)); rebuild(); };
     function rebuild() { watcher.disconnect(); days.replaceChildren(); append(list); hint(); marks(); }
     function hint() {
       empty.hidden = list.length > 0 || loading;
       if (!empty.hidden && failed) empty.replaceChildren(h('span.glow', { 'aria-hidden': 'true' }, icon('image', 34)), h('h2', {}, 'Could not load'), h('p', {}, 'Your pictures are safe; they could not be fetched.'), h('button.btn.main', { onclick: load }, 'Try again'));
-      else if (!empty.hidden) empty.replaceChildren(h('span.glow', { 'aria-hidden': 'true' }, icon('image', 34)), h('h2', {}, search ? 'Nothing found' : favourites ? 'No favourites yet' : 'No pictures yet'),
+      else if (!empty.hidden) empty.replaceChildren(h('span.glow', { 'aria-hidden': 'true' }, icon('image', 34)), h('h2', {}, search ? 'Nothing found' : favourites ? 'No favorites yet' : 'No pictures yet'),
         h('p', {}, search ? 'Try another word from the prompt.' : favourites ? 'Tap the heart on a picture to keep it here.' : 'What you draw is kept here until you delete it.'),
         search || favourites ? '' : h('button.btn.main', { onclick: () => Easel.openTab('create') }, 'Draw the first one'));
     }
@@ -92,7 +125,7 @@
       else if (restored) { if (element.offsetParent) restart(); else stale = true; }
       if (changed) {
         const mine = list.find((p) => p.id === changed.id); if (mine) mine.favourite = changed.favourite;
-        days.querySelectorAll(`.tile[data-id="${CSS.escape(changed.id)}"] [aria-label=Favourite]`).forEach((b) => b.setAttribute('aria-pressed', changed.favourite));
+        days.querySelectorAll(`.tile[data-id="${CSS.escape(changed.id)}"] [aria-label=Favorite]`).forEach((b) => b.setAttribute('aria-pressed', changed.favourite));
         if (favourites && !changed.favourite) keep((p) => p.id !== changed.id);
       }
     });

@@ -31,9 +31,9 @@
     const groundContext = ground.getContext('2d'), inkContext = ink.getContext('2d', { willReadFrequently: true });
     const sheet = h('div.sheet', {}, ground, ink), frame = h('div.frame', { hidden: true, 'aria-hidden': 'true' }), ring = h('i.brushring', { hidden: true });
     const handles = SIDES.map((where, i) => h(`button.handle.${where}`, { role: 'slider', 'aria-label': `Extend ${where}`, 'aria-valuemin': 0, 'aria-orientation': i % 2 ? 'vertical' : 'horizontal', hidden: true }));
-    const pane = h('div.pane', { tabindex: 0, role: 'application', 'aria-label': paints ? 'Sketch here in colours' : 'Paint here what should change', 'aria-describedby': key + '-canvas-help' }, frame, sheet, ...handles, ring);
+    const pane = h('div.pane', { tabindex: 0, role: 'application', 'aria-label': paints ? 'Sketch here in colors' : 'Paint here what should change', 'aria-describedby': key + '-canvas-help' }, frame, sheet, ...handles, ring);
     const help = h('p.sr', { id: key + '-canvas-help' }, 'Arrow keys move the brush, Enter lowers and lifts it, B brush, E eraser, brackets change its size, Control Z undoes, plus and minus zoom.');
-    const canvas = h('section.maskcanvas', { 'aria-label': paints ? 'Colour sketch' : 'Photo and mask', 'data-state': 'empty', 'data-mode': mode });
+    const canvas = h('section.maskcanvas', { 'aria-label': paints ? 'Color sketch' : 'Photo and mask', 'data-state': 'empty', 'data-mode': mode });
     const view = new Easel.View(pane, () => content(), (scale, x, y) => place(scale, x, y));
     const ways = paints ? {} : photos.chooser(canvas, key, (file) => source.file(file));
     const maskInput = h('input.sr', { type: 'file', accept: 'image/*', tabindex: '-1', 'aria-label': 'Mask from a file', 'data-input': 'mask' });
@@ -77,7 +77,8 @@
         /* The mask stays on its photo, and on what was made of it. */
         const same = known && mask && !wanted && former && [known.id, known.from].includes(former.photo.id) && mask.width === drawn.width && mask.height === drawn.height;
         if (!same) { mask = new Surface(drawn.width, drawn.height); if (paints) mask.colour = Number(ink.dataset.colour); sent = ''; dirty = false; owed = null; }
-        photo = null; extend = [0, 0, 0, 0]; setExtending(false); canvas.dataset.state = 'loading';
+        const other = photo && !same;
+        photo = null; extend = [0, 0, 0, 0]; setExtending(false); canvas.dataset.state = 'loading'; if (other) emit('fresh:' + key);
         lay(drawn);
       },
       ready(known) {
@@ -119,7 +120,7 @@
       if (mine === mask) settle();
     }
     on('line', (up) => { if (up && owed && canvas.dataset.state === 'ready') { tell.hush(); collect(); } });
-    const remove = () => { source.cancel(); reset(); };
+    const remove = () => { source.cancel(); reset(); emit('fresh:' + key); };
     function reset(forget = true) {
       photo = mask = former = owed = null; extend = [0, 0, 0, 0]; sent = ''; dirty = false; setExtending(false);
       empty.hidden = false; work.hidden = tools.hidden = true; canvas.dataset.state = 'empty'; canvas.dataset.photo = ''; share(forget);
@@ -128,7 +129,7 @@
     const share = (remember = true) => {
       const { mask: id, painted } = owed || { mask: mask && mask.painted ? sent : '', painted: mask ? mask.painted / mask.data.length : 0 };
       props.value = photo ? { photo, mask: id, painted, extend: extend.slice() } : null;
-      if (!paints && settled && remember && canvas.dataset.state !== 'loading') photos.kept(key, name, props.value);
+      if (!paints && settled && remember && canvas.dataset.state !== 'loading') Easel.changed(key, name, props.value);
       canvas.dataset.painted = mask ? mask.painted : 0;
       undo.disabled = !mask || !mask.past.length; redo.disabled = !mask || !mask.future.length; clear.disabled = !mask || !(mask.painted || owed);
     };
@@ -377,7 +378,7 @@
     /** Opens the frame, with the ratio [w, h] if one is wanted, or with so many pixels a side; before there is a photo it waits for one. */
     let awaited = null;
     function extendTo(target, sides) {
-      if (!photo) { awaited = { target, sides }; return; }
+      if (!photo) { awaited = !sides || sides.some(Boolean) ? { target, sides } : null; return; }
       awaited = null; setExtending(!sides || sides.some(Boolean)); if (extending) pane.scrollIntoView({ block: 'nearest' });
       if (sides) extend = sides.map((n, i) => Math.min(most(i), n));
       if (target) {
@@ -387,6 +388,9 @@
       extended();
     }
     setMode('brush'); share(); settled = true;
+    /* The paint says what changes, or with the mask turned round what does not. */
+    const turned = (rest) => { const what = `what should ${rest ? 'stay' : 'change'}`; pane.dataset.hint = 'Paint over ' + what; pane.setAttribute('aria-label', 'Paint here ' + what); };
+    if (!paints) { turned(Easel.fieldValue(key, 'invert')); on(`field:${key}:invert`, turned); }
     if (paints) {
       /* begin: a picture on a canvas, and what the server calls it ('' = not there yet); resume: was it sent under this id? */
       props.board = { picture, drop: reset, resume: (id) => !!mask && (sent === id || dirty || !!sending), begin(drawn, id) { arrives.show({ source: drawn, width: drawn.width, height: drawn.height }, null); arrives.ready({ id, width: ground.width, height: ground.height }); pane.focus({ preventScroll: true }); pane.classList.add('bypointer'); } };

@@ -41,7 +41,7 @@
       if (!offer) { state = is; return; }
       shown = offer.title;
       if (words.textContent !== offer.words) words.textContent = offer.words;
-      note.textContent = offer.licence && 'Licence: ' + offer.licence; note.title = offer.terms; note.hidden = !offer.licence;
+      note.textContent = offer.licence && 'License: ' + offer.licence; note.title = offer.terms; note.hidden = !offer.licence;
       bar.hidden = is !== 'coming';
       fill.style.width = offer.percent + '%'; bar.setAttribute('aria-valuenow', offer.percent); bar.setAttribute('aria-valuetext', offer.words);
       if (!changed) return;

@@ -57,7 +57,7 @@
   part('look', ({ element }) => {
     const id = 'look-caption', row = h('div.choice', { role: 'radiogroup', 'aria-labelledby': id });
     const mark = () => row.querySelectorAll('button').forEach((b) => { const sure = b.dataset.v === look.get(); b.setAttribute('aria-checked', sure); b.tabIndex = sure ? 0 : -1; });
-    row.append(...[['system', 'As the system'], ['light', 'Light'], ['dark', 'Dark']].map(([v, t]) => h('button', { role: 'radio', 'data-v': v, onclick: () => { look.set(v); mark(); } }, t)));
+    row.append(...[['system', 'System'], ['light', 'Light'], ['dark', 'Dark']].map(([v, t]) => h('button', { role: 'radio', 'data-v': v, onclick: () => { look.set(v); mark(); } }, t)));
     Easel.roving(row, 'button', (b) => b.click());
     element.replaceChildren(h('p.cap', { id }, 'Appearance'), row); mark();
   });

@@ -1,6 +1,6 @@
 /* Photos that come from a person: choosing, dropping, pasting, the camera; decoding what the browser can, sending, showing. */
 (() => {
-  const { h, icon, iconButton, on, emit, part, reach, memory, announce, toast } = Easel;
+  const { h, icon, iconButton, on, emit, part, reach, announce, toast } = Easel;
   const ACCEPT = 'image/*,.heic,.heif,.avif,.tif,.tiff';
   const LIMIT = 95 * 2 ** 20;
   const SEND_SIDE = 2048, SHEET_SIDE = 1024;
@@ -186,13 +186,8 @@
   /** Makes a value one of the desk's fields: remembered, filled, heard by others. */
   function keep(key, name, field) {
     Easel.desk(key).fields.set(name, field);
-    const kept = memory.read('desk.' + key, {})[name];
+    const kept = Easel.desk(key).kept[name];
     if (kept) field.set(kept);
-  }
-  function kept(key, name, value) {
-    const all = memory.read('desk.' + key, {});
-    all[name] = value; memory.write('desk.' + key, all);
-    emit(`field:${key}:${name}`, value);
   }
 
   /* "Use as start": a finished picture becomes the photo of another tab, which may not have been built yet. */
@@ -200,7 +195,7 @@
   on('onward', ({ tab, picture }) => { Easel.openTab(tab); if (takers.has(tab)) takers.get(tab)(picture); else sent.set(tab, picture); scrollTo({ top: 0 }); });
   function onward(key, take) {
     const receive = (picture) => {
-      take({ id: picture.id, width: picture.width, height: picture.height });
+      take(picture.file ? picture : { id: picture.id, width: picture.width, height: picture.height });
       emit('view:' + key, 'photo');
       const words = () => { if (!Easel.desk(key).fields.has('prompt')) setTimeout(words, 80); else if (!Easel.fieldValue(key, 'prompt') && picture.prompt) Easel.fill(key, { prompt: picture.prompt }); };
       words();
@@ -208,6 +203,11 @@
     takers.set(key, receive);
     if (sent.has(key)) { receive(sent.get(key)); sent.delete(key); }
   }
+
+  /* A picture was read for its settings and had none. Whoever then chooses a photo on a desk without a place for one means this. */
+  let read = null;
+  document.addEventListener('change', (event) => { if (event.target.matches('input[type=file]') && event.target.parentElement.querySelector('#create-restore')) read = event.target.files[0]; }, true);
+  on('choose:create', () => { if (read) emit('onward', { tab: 'image', picture: { file: read } }); });
 
   Easel.photos = { decode, shrink, send, fetchPreview, listen, chooser, well, teller, intake, keep, kept, onward, copyOf, names, SEND_SIDE };
 
@@ -218,16 +218,16 @@
     const canvas = h('canvas', { role: 'img', 'aria-label': 'Your photo' });
     const ways = chooser(box, key, (file) => source.file(file));
     ways.blank = () => sketch(true);
-    const say = (value) => { props.value = value; kept(key, name, value); paint(); };
+    const say = (value) => { props.value = value; Easel.changed(key, name, value); paint(); };
     const caption = h('span.size');
     const shown = h('div.shown', { hidden: true }, canvas, h('div.photobar', {}, caption,
       h('button.btn', { onclick: () => sketch() }, icon('palette', 18), 'Draw on it'), h('button.btn', { onclick: (event) => { if (props.value) Easel.picture.cutOut(props.value.id, event.currentTarget); } }, icon('cut', 18), 'Cut out'),
-      h('button.btn', { onclick: ways.choose }, icon('image', 18), 'Another photo'), iconButton('bin', 'Remove the photo', () => { source.cancel(); clear(); })));
+      h('button.btn', { onclick: ways.choose }, icon('image', 18), 'Another photo'), iconButton('bin', 'Remove the photo', () => { source.cancel(); clear(); emit('fresh:' + key); })));
     const empty = well(props.title || 'Start from a photo', props.text || '', ways);
     const source = intake({
       whole: false, tell,
       show(decoded) {
-        if (props.value) before = { value: props.value, drawn: copyOf(easel.hidden ? canvas : board.board.picture()) };
+        if (props.value) { emit('fresh:' + key); before = { value: props.value, drawn: copyOf(easel.hidden ? canvas : board.board.picture()) }; }
         easel.hidden = true; if (board.board) board.board.drop();
         put(shrink(decoded, 1600));
         box.dataset.state = 'loading'; empty.hidden = true; shown.hidden = false; caption.textContent = ''; props.value = null;
@@ -271,7 +271,7 @@
     element.replaceChildren(box);
     listen(box, (file) => source.file(file));
     keep(key, name, { get: () => props.value, set(v) { if (v && typeof v === 'object' && v.id) source.known(v); else if (typeof v === 'string' && v) source.known({ id: v }); else { source.cancel(); clear(); } } });
-    onward(key, (photo) => source.known(photo));
+    onward(key, (photo) => (photo.file ? source.file(photo.file) : source.known(photo)));
     watch('value', paint);
     paint();
   });

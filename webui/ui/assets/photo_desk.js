@@ -1,6 +1,6 @@
 /* What the two photo tabs have besides a desk: the switch between photo and result, tasks, strength, quick tries, before and after. */
 (() => {
-  const { h, icon, iconButton, on, emit, part, post, get, memory, announce, trouble, roving, photos } = Easel;
+  const { h, icon, iconButton, on, emit, part, post, get, announce, trouble, roving, photos } = Easel;
   const BUSY = ['queued', 'loading', 'running'];
   const ANSWER = 20000; /* ms to wait for word of what was asked for */
   const GRACE = 5000; /* ms in which a job must have been seen in the queue */
@@ -31,7 +31,8 @@
     start(); paint();
   });
 
-  /* Ready-made tasks. value = a task's name or "". options: {name, title, icon, sentence, ask, needs, fields} */
+  /* Ready-made tasks. value = a task's name or "". options: {name, title, icon, sentence, ask, needs, fields}; `usual` are the
+     fields without a task, which come back when it is tapped off and when another photo comes. */
   part('tasks', ({ element, props, watch }) => {
     const key = props.desk, name = props.name;
     const row = h('div.tasks', { role: 'group', 'aria-label': 'Ready-made tasks' }), hint = h('p.quiet', { role: 'status' });
@@ -46,10 +47,11 @@
     }
     function choose(v, by) {
       if (v && !props.options.some((o) => o.name === v)) v = '';
-      props.value = v; photos.kept(key, name, v); mark();
+      props.value = v; Easel.changed(key, name, v); mark();
       const task = chosen();
-      if (!task || !by) return;
-      Easel.fill(key, task.fields || {});
+      if (!by) return;
+      Easel.fill(key, task ? task.fields : props.usual);
+      if (!task) return;
       emit('view:' + key, 'photo');
       if (task.needs === 'sketch') emit('sketch:' + key);
       if (task.needs === 'extend' || task.extend_to) emit('extend:' + key, task.extend_to);
@@ -59,6 +61,7 @@
     element.replaceChildren(...(props.options.length ? [row, hint] : []));
     const start = () => (box() ? mark() : setTimeout(start, 60));
     watch('value', mark); start();
+    on('fresh:' + key, () => { if (props.value) choose('', true); });
     Easel.enlist(key, name, { get: () => props.value || '', set: (v) => choose(typeof v === 'string' ? v : '', false) });
   });
 
@@ -77,7 +80,7 @@
       row.querySelectorAll('button').forEach((b, i) => { b.setAttribute('aria-checked', i === nearest); b.tabIndex = i === nearest ? 0 : -1; });
       hint.textContent = levels[nearest][2].replace(/^./, (c) => c.toUpperCase()) + '.';
     };
-    function choose(v) { v = Math.min(1, Math.max(0.05, Number(v))); if (!Number.isFinite(v)) return; props.value = Number(v.toFixed(2)); paint(); photos.kept(key, name, props.value); }
+    function choose(v) { v = Math.min(1, Math.max(0.05, Number(v))); if (!Number.isFinite(v)) return; props.value = Number(v.toFixed(2)); paint(); Easel.changed(key, name, props.value); }
     range.oninput = () => choose(range.value); exact.onchange = () => (exact.value === '' ? paint() : choose(exact.value));
     roving(row, 'button', (b) => choose(b.dataset.v));
     element.replaceChildren(h('div.strength', {}, h('label.cap', { for: id }, 'How much to change', h('small', {}, ' · strength')), row, h('div.fine', {}, range, exact), hint));

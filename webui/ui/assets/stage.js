@@ -40,7 +40,7 @@
     const drop = h('div.drop', { 'aria-hidden': 'true' }, icon('image', 34), h('b', {}, 'Drop a picture to use its settings'));
     const stage = h('section.stage', { 'aria-label': 'Result', 'data-state': 'idle', 'data-job': '' }, h('div.view', {}, empty, fit, alert, drop), rail);
     const keys = /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘' : 'Ctrl';
-    const hint = h('p.hint', {}, h('kbd', {}, keys), ' + ', h('kbd', {}, 'Enter'), ' draws. Drop a picture here to use its settings.');
+    const hint = h('p.hint', {}, matchMedia('(pointer: coarse)').matches ? '' : [h('kbd', {}, 'Enter'), ' draws, ', h('kbd', {}, 'Shift'), ' + ', h('kbd', {}, 'Enter'), ' begins a new line. '], h('kbd', {}, keys), ' + ', h('kbd', {}, 'Enter'), ' draws from any field. Drop a picture here to use its settings.');
     element.replaceChildren(stage, h('div.under', {}, queue, notes, tools, hint));
     const mail = courier(image, () => {});
 
@@ -79,7 +79,7 @@
       tools.dataset.id = tag;
       const held = tools.contains(document.activeElement) && document.activeElement.getAttribute('aria-label');
       const button = (name, label, fn) => h('button.tool', { onclick: fn, 'aria-label': label, title: label }, icon(name), h('span', {}, label));
-      const heart = button('heart', 'Favourite', () => act.favourite(p, !p.favourite));
+      const heart = button('heart', 'Favorite', () => act.favourite(p, !p.favourite));
       heart.setAttribute('aria-pressed', !!p.favourite);
       const larger = button('expand', 'Larger', () => again(p, { larger: true })); larger.disabled = !!p.full_size; if (p.full_size) larger.title = p.full_size;
       const as = (kind, tool) => { tool.classList.add(kind); return tool; };

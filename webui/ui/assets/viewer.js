@@ -39,7 +39,7 @@
     } catch (error) { trouble(error); } finally { done(); if (button) { button.disabled = false; button.removeAttribute('aria-busy'); } }
   }
   const heart = (picture) => {
-    const button = iconButton('heart', 'Favourite', () => { favourite(picture, !picture.favourite); mark(); });
+    const button = iconButton('heart', 'Favorite', () => { favourite(picture, !picture.favourite); mark(); });
     const mark = () => { button.setAttribute('aria-pressed', !!picture.favourite); };
     mark();
     return button;
