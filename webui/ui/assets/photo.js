@@ -209,7 +209,7 @@
   document.addEventListener('change', (event) => { if (event.target.matches('input[type=file]') && event.target.parentElement.querySelector('#create-restore')) read = event.target.files[0]; }, true);
   on('choose:create', () => { if (read) emit('onward', { tab: 'image', picture: { file: read } }); });
 
-  Easel.photos = { decode, shrink, send, fetchPreview, listen, chooser, well, teller, intake, keep, kept, onward, copyOf, names, SEND_SIDE };
+  Easel.photos = { decode, shrink, send, fetchPreview, listen, chooser, well, teller, intake, keep, onward, copyOf, names, SEND_SIDE };
 
   /* One photo to start from. value = {id, width, height} or null. */
   part('photo', ({ element, props, watch }) => {
