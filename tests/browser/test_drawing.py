@@ -109,6 +109,18 @@ def test_clicks_queue_and_a_waiting_job_can_be_cancelled(visitor: Visitor):
     assert [p["prompt"] for p in visitor.get("pictures")["pictures"]] == ["third"]
 
 
+def test_all_that_waits_and_is_drawn_is_stopped_by_one_click(visitor: Visitor):
+    visitor.generate("first", **LONG)
+    for prompt in ("second", "third"):
+        visitor.fill(prompt, **QUICK)
+        visitor.button("Generate").click()
+        expect(visitor.page.locator(".waiter:visible", has_text=prompt)).to_be_visible()
+    visitor.button("Stop all").click()
+    expect(visitor.page.locator(".waiter:visible")).to_have_count(0)
+    visitor.wait("stopped")
+    assert visitor.get("pictures")["pictures"] == []
+
+
 def test_a_batch_is_a_strip(visitor: Visitor):
     visitor.page.locator("#create-count").get_by_role("radio", name="3", exact=True).click()
     visitor.draw("three pears", seed=100)

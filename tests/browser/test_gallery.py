@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sqlite3
 import time
+import zipfile
 from contextlib import closing
 from pathlib import Path
 
@@ -59,6 +60,20 @@ def test_pictures_are_found_kept_deleted_and_used_again(visitor: Visitor):
     expect(visitor.prompt).to_be_visible()
     expect(visitor.prompt).to_have_value("a red kite")
     assert visitor.value("seed") == {"seed": 5, "locked": True}
+
+
+def test_several_pictures_come_as_one_file(visitor: Visitor):
+    for prompt in ("a red apple", "a blue bird"):
+        visitor.draw(prompt, **QUICK)
+    visitor.open_tab("Gallery")
+    expect(visitor.page.locator("article.tile")).to_have_count(2)
+    visitor.button("Select").click()
+    visitor.button("Select all").click()
+    with visitor.page.expect_download() as coming:
+        visitor.page.locator(".actions").get_by_role("button", name="Download").click()
+    assert coming.value.suggested_filename == "pictures.zip"
+    with zipfile.ZipFile(coming.value.path()) as archive:
+        assert sorted(archive.namelist()) == ["a-blue-bird.png", "a-red-apple.png"]
 
 
 def test_a_new_picture_comes_to_the_front(visitor: Visitor):

@@ -51,6 +51,7 @@ def lists(service: Service) -> dict[str, list[dict[str, Any]]]:
             {
                 "value": lora.id,
                 "title": lora.title,
+                "trigger": lora.trigger,
                 "kinds": [kind for kind, card in kinds.items() if _fits(service, lora, card)],
             }
             for lora in service.catalog.loras()

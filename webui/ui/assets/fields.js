@@ -278,8 +278,10 @@
         say(next); build(); rows.querySelectorAll('select')[index]?.focus();
       };
       return h('div.lora', {}, h('label.cap', { for: pickId }, 'LoRA' + number, h('small', {}, ' · small add-on model')), h('span.selectbox', {}, select, icon('down', 16)),
-        h('div.weight', { hidden: !use }, h('label.cap', { for: weightId }, 'Weight'), weight, shown));
+        h('div.weight', { hidden: !use }, h('label.cap', { for: weightId }, 'Weight'), weight, shown),
+        use && spell(use.id) ? h('p.quiet', {}, `Say “${spell(use.id)}” in the prompt.`) : '');
     }
+    const spell = (id) => (Easel.lists?.loras || []).find((o) => o.value === id)?.trigger;
     function build() {
       const fits = new Set(fitting().map((o) => o.value));
       const kept = now().filter((use) => fits.has(use.id));

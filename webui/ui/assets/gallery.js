@@ -20,7 +20,7 @@
     const counted = h('span.quiet', { role: 'status' });
     const drop = h('button.btn.danger', { onclick: () => { const ids = [...chosen]; choosing(false); if (ids.length) act.remove(ids); } }, icon('bin', 18), 'Delete');
     const all = h('button.btn', { onclick: () => { list.forEach((p) => chosen.add(p.id)); marks(); } }, 'Select all');
-    const down = h('button.btn', { onclick: () => list.filter((p) => chosen.has(p.id)).forEach((p, i) => setTimeout(() => act.download(p), i * 250)) }, icon('download', 18), 'Download');
+    const down = h('button.btn', { onclick: () => act.downloadAll(list.filter((p) => chosen.has(p.id))) }, icon('download', 18), 'Download');
     const actions = h('div.actions', { hidden: true }, counted, all, down, drop, h('button.btn', { onclick: () => choosing(false) }, 'Cancel'));
     const days = h('div.days'), foot = h('div.foot', { 'aria-hidden': 'true' });
     const empty = h('div.empty', { hidden: true });

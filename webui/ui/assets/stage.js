@@ -127,7 +127,8 @@
       if (queue.dataset.tag === tag) return;
       queue.dataset.tag = tag;
       queue.replaceChildren(...waiting.map((w) => h('span.waiter', { role: 'listitem', title: w.prompt }, h('small', {}, 'waiting'), h('span', { dir: 'auto' }, w.prompt),
-        iconButton('close', `Cancel: ${w.prompt}`, () => post(`/jobs/${w.job}/stop`).catch(trouble)))));
+        iconButton('close', `Cancel: ${w.prompt}`, () => post(`/jobs/${w.job}/stop`).catch(trouble)))),
+      waiting.length > 1 ? h('span', { role: 'listitem' }, h('button.btn', { onclick: () => post('/jobs/stop').catch(trouble) }, 'Stop all')) : '');
     }
     function drawFault(now) {
       const fault = faulty(now) && !picked ? now.fault || { message: 'Something went wrong.', hint: 'Try once more.' } : null;

@@ -25,6 +25,8 @@
     try { await post(`/pictures/${picture.id}/favourite`, { on }); } catch (error) { picture.favourite = !on; emit('pictures', { changed: picture }); trouble(error); }
   }
   function fetchAs(href, name = '') { const link = h('a', { href, download: name }); document.body.append(link); link.click(); link.remove(); }
+  /** Several come as one archive: a browser asks before it takes many files. */
+  const downloadAll = (pictures) => (pictures.length === 1 ? download(pictures[0]) : fetchAs('/pictures.zip?ids=' + pictures.map((p) => p.id).join()));
   const download = (picture, plain = false) => fetchAs(`/img/${picture.id}?download=1${plain ? '&plain=1' : ''}`);
 
   /** The subject of a picture or photo as a see-through PNG. Takes seconds; `button` waits meanwhile. */
@@ -130,5 +132,5 @@
     return box;
   }
 
-  Object.assign(Easel, { dialog, picture: { remove, favourite, download, cutOut, heart, info, view, gone } });
+  Object.assign(Easel, { dialog, picture: { remove, favourite, download, downloadAll, cutOut, heart, info, view, gone } });
 })();

@@ -3,7 +3,7 @@
 (() => {
   const PATIENCE = 600; /* ms in which a browser that was sent back arrives */
   const tabs = () => [...document.querySelectorAll('#tabs [role=tab][data-tab-id]')];
-  const named = () => decodeURIComponent(location.hash.slice(1));
+  const named = () => location.hash.slice(1);
   const open = []; /* the dialogs, lowest first; entry n of the history stands for n of them */
   const later = []; /* what is to be done once the browser has arrived where it was sent */
   let going = 0, mute = false;
@@ -31,6 +31,7 @@
   }
   document.addEventListener('click', (event) => {
     const tab = event.target.closest?.('#tabs [role=tab][data-tab-id]'), first = tabs()[0]?.dataset.tabId;
+    if (tab) setTimeout(() => tab.scrollIntoView({ block: 'nearest', inline: 'center' }), 60); /* a phone shows two of them at a time */
     if (!tab || mute || tab.dataset.tabId === (named() || first)) return;
     step(0, '#' + tab.dataset.tabId);
   });
