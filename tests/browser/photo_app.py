@@ -76,9 +76,14 @@ def sent_mask(page: Page) -> np.ndarray:
     return np.asarray(fetch_picture(page, f"photos/{canvas_value(page)['mask']}").convert("L"))
 
 
+def home(page: Page) -> str:
+    """The address of Easel, whichever of its tabs is open."""
+    return page.url.partition("#")[0].partition("?")[0]
+
+
 def fetch_picture(page: Page, path: str) -> Image.Image:
     """A picture as this visitor gets it from the server."""
-    answer = page.request.get(page.url.partition("#")[0].partition("?")[0] + path)
+    answer = page.request.get(home(page) + path)
     assert answer.ok, answer.text()
     return Image.open(io.BytesIO(answer.body()))
 

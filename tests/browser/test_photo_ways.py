@@ -111,7 +111,7 @@ def assert_drawn_from(page: Page, tab: Tab) -> None:
         page.mouse.up()
     lab.quick(page, tab.key, "a green tree")
     made = lab.draw(page, tab.key)
-    recipe = page.request.get(f"{page.url}pictures/{made['id']}").json()["recipe"]
+    recipe = page.request.get(f"{lab.home(page)}pictures/{made['id']}").json()["recipe"]
     assert recipe["init_image"] == page.evaluate(tab.value)["id"]
     assert made["height"] > made["width"]
     if tab.key == "inpaint":

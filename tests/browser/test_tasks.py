@@ -85,7 +85,7 @@ def test_the_hint_says_what_the_paint_means(page: Page, small: list[Path]):
     page.locator("#inpaint-prompt textarea").fill("a beach")
     page.locator("#inpaint-go").click()
     expect(page.get_by_role("alert").and_(page.locator(":visible"))).to_contain_text("Paint over what should stay")
-    known = page.request.post(page.url + "photos", multipart={"photo": small[1]}).json()
+    known = page.request.post(lab.home(page) + "photos", multipart={"photo": small[1]}).json()
     page.evaluate("(picture) => Easel.emit('onward', {tab: 'inpaint', picture: {...picture, prompt: ''}})", known)
     page.wait_for_function("(Easel.fieldValue('inpaint', 'canvas') || {photo: {}}).photo.width === 320")
     unchosen(page)
