@@ -16,7 +16,7 @@ IDEAS = (
 )
 STARTER_NOTE = (
     "Easel starts with a small model of its own: quick anywhere, and at home with everyday things drawn simply. "
-    "A bigger one draws whatever you ask for: the Models tab says where to put it."
+    "A bigger one draws whatever you ask for: the Models tab has some, or takes yours."
 )
 
 

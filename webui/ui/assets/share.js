@@ -84,7 +84,7 @@
       if (was === 'opening' && state === 'open' && sheet) announce('The link is ready.');
       if (was === 'opening' && state === 'open' && !sheet) Easel.toast('The link is ready.', { label: 'Show it', act: open }, 10);
       if (was === 'open' && state === 'closed' && !sheet) Easel.toast('The link has ended.');
-      if (['open', 'opening'].includes(was) && state === 'failed' && !sheet) Easel.toast(now.fault.message, { label: 'Look', act: open }, 10, 'alert');
+      if (['open', 'opening'].includes(was) && state === 'failed' && !sheet) Easel.toast(now.fault.message, { label: 'Look', act: open }, 60, 'alert');
       paint(now);
     };
     on('live', draw); draw();
