@@ -92,11 +92,11 @@ def test_the_queue_goes_on_after_the_database_could_not_be_written(
     def failing(name: str) -> Callable[..., Any]:
         real = getattr(service.store, name)
 
-        def write(*values: Any) -> Any:
+        def write(*values: Any, **named: Any) -> Any:
             if left[name]:
                 left[name] -= 1
                 raise error
-            return real(*values)
+            return real(*values, **named)
 
         return write
 
