@@ -21,15 +21,16 @@ def warmth(pixels: np.ndarray) -> float:
     return float(pixels[..., 0].mean() - pixels[..., 2].mean())
 
 
-def colourfulness(pixels: np.ndarray) -> float:
-    return float((pixels.max(-1) - pixels.min(-1)).mean())
+def lightness(pixels: np.ndarray) -> float:
+    """How much of the paper shows."""
+    return float(pixels.mean())
 
 
 # What the look raises; lowered where a sign stands before it.
 MARKS: dict[str, Callable[[np.ndarray], float]] = {
     "blueprint": lambda pixels: -warmth(pixels),
     "vintage": warmth,
-    "watercolor": lambda pixels: -colourfulness(pixels),
+    "watercolor": lightness,
 }
 
 

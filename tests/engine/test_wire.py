@@ -23,7 +23,7 @@ def through(message: wire.Message) -> wire.Message:
 def test_everything_comes_out_as_it_went_in(starter: Path) -> None:
     wanted = order(card_of(starter, all_families()), prompt="naïve 🐈 \x00")
     image = GeneratedImage(wanted.recipe, 2, 1, bytes(range(6)), {"denoising": 1.5}, "resident", ("note",))
-    progress = Progress("denoising", 3, 12, 0.25, b"\xff\xd8", "")
+    progress = Progress("denoising", 3, 12, 0.25, b"\xff\xd8")
     facts = DeviceFacts("cuda", "card", 8, 4, "float16", 1, 1, (8, 9))
     assert wire.unpack_order(through(wire.pack_order(wanted))) == wanted
     assert wire.unpack_image(through(wire.pack_image(image))) == image
