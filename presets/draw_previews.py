@@ -69,16 +69,18 @@ def subject(style: str) -> Image.Image:
     """The picture that the card of this style shows, SIDE x SIDE; painted larger, so that its edges are smooth."""
     side = SIDE * FINER
     fox = _fox(side)
-    if style in ALONE:
-        image = Image.new("RGB", fox.size, "white")
-        image.paste(fox, (0, 0), fox)
-        return image.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-    image = stage("mountains", side, side).image
-    shadow = Image.new("L", fox.size, 0)
-    ImageDraw.Draw(shadow).ellipse((0.2 * side, 0.88 * side, 0.8 * side, 0.98 * side), fill=110)
-    image.paste((20, 40, 20), (0, 0), shadow.filter(ImageFilter.GaussianBlur(side / 50)))
+    image = Image.new("RGB", fox.size, "white") if style in ALONE else _mountains(side)
     image.paste(fox, (0, 0), fox)
     return image.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+
+
+def _mountains(side: int) -> Image.Image:
+    """With the shadow of whoever stands in front."""
+    image = stage("mountains", side, side).image
+    shadow = Image.new("L", image.size, 0)
+    ImageDraw.Draw(shadow).ellipse((0.2 * side, 0.88 * side, 0.8 * side, 0.98 * side), fill=110)
+    image.paste((20, 40, 20), (0, 0), shadow.filter(ImageFilter.GaussianBlur(side / 50)))
+    return image
 
 
 def _fox(side: int) -> Image.Image:

@@ -94,12 +94,17 @@ def test_two_visitors_never_meet(visit: Callable[..., Visitor]):
         assert "secret garden" not in somebody.page.content()
 
 
-def test_clicks_queue_and_a_waiting_job_can_be_cancelled(visitor: Visitor):
+def ask_for_three(visitor: Visitor) -> None:
+    """One is drawn, two wait."""
     visitor.generate("first", **LONG)
     for prompt in ("second", "third"):
         visitor.fill(prompt, **QUICK)
         visitor.button("Generate").click()
         expect(visitor.page.locator(".waiter:visible", has_text=prompt)).to_be_visible()
+
+
+def test_clicks_queue_and_a_waiting_job_can_be_cancelled(visitor: Visitor):
+    ask_for_three(visitor)
     expect(visitor.page.locator(".waiter:visible")).to_have_count(2)
     visitor.button("Cancel: second").click()
     expect(visitor.page.locator(".waiter:visible")).to_have_count(1)
@@ -110,11 +115,7 @@ def test_clicks_queue_and_a_waiting_job_can_be_cancelled(visitor: Visitor):
 
 
 def test_all_that_waits_and_is_drawn_is_stopped_by_one_click(visitor: Visitor):
-    visitor.generate("first", **LONG)
-    for prompt in ("second", "third"):
-        visitor.fill(prompt, **QUICK)
-        visitor.button("Generate").click()
-        expect(visitor.page.locator(".waiter:visible", has_text=prompt)).to_be_visible()
+    ask_for_three(visitor)
     visitor.button("Stop all").click()
     expect(visitor.page.locator(".waiter:visible")).to_have_count(0)
     visitor.wait("stopped")

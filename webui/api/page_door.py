@@ -26,7 +26,7 @@ class PageDoor:
     time.
     """
 
-    def __init__(self, app: Any, has_room: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, app: Any, has_room: Callable[[], bool]) -> None:
         self._app, self._has_room = app, has_room
         self._compressed = GZipMiddleware(app, minimum_size=2000, compresslevel=6)
 

@@ -158,15 +158,15 @@ class Source:
 
     def tokenizer(self, component: str) -> Any:
         """CLIP's. Configs of ours share one vocabulary; SDXL's second one is padded with "!"."""
-        own = self.configs / component
-        if not (own / "tokenizer.json").is_file() and (own / "vocab.json").is_file():
+        own, shared = self.configs / component, shipped_configs / "clip"
+        settings = read_json(shared / "tokenizer_config.json") | read_json(own / "tokenizer_config.json")
+        if (own / "tokenizer.json").is_file():
+            return _tokenizer(own / "tokenizer.json", settings)
+        if (own / "vocab.json").is_file():
             from transformers import CLIPTokenizer
 
             return CLIPTokenizer.from_pretrained(own, local_files_only=True)
-        shared = shipped_configs / "clip"
-        settings = read_json(shared / "tokenizer_config.json") | read_json(own / "tokenizer_config.json")
-        own_file = own / "tokenizer.json"
-        return _tokenizer(own_file if own_file.is_file() else shared / "tokenizer.json", settings)
+        return _tokenizer(shared / "tokenizer.json", settings)
 
     def scheduler(self) -> Any:
         """The checkpoint's noise schedule, as DDIM's class keeps it; the sampler is chosen per picture."""

@@ -69,7 +69,7 @@ def live(
     seconds: Callable[[Job], float | None],
     trouble: Fault | None,
     worker: dict[str, str],
-    full_size: Callable[[SavedImage], str] = lambda saved: "",
+    full_size: Callable[[SavedImage], str],
 ) -> dict[str, Any]:
     """Everything one visitor's stage shows: the job in focus, its pictures, what else waits, and how the worker is."""
     waits = wait_times(waiting, all_running, seconds)

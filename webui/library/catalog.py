@@ -181,15 +181,16 @@ class Catalog:
             return LoraCard(id, title, "", path, entry.nbytes, modified=entry.modified, problem=error.fault)
 
     def _identify_lora(self, file: ModelFile) -> LoraCard:
-        for family in self._families:
-            if _asked(family.identify, file) is not None:
-                raise _IsOfTheOtherKind(f"{file.title} is a model, not a LoRA.")
-        if file.header.kind == "gguf":
-            raise ModelBroken(f"{file.title} is a GGUF file.", "LoRAs are used as .safetensors only.")
-        for family in self._families:
+        packed = file.header.kind == "gguf"
+        for family in () if packed else self._families:
             card = _asked(family.identify_lora, file)
             if card is not None:
                 return card
+        for family in self._families:
+            if _asked(family.identify, file) is not None:
+                raise _IsOfTheOtherKind(f"{file.title} is a model, not a LoRA.")
+        if packed:
+            raise ModelBroken(f"{file.title} is a GGUF file.", "LoRAs are used as .safetensors only.")
         raise ModelBroken(f"{file.title} is not a LoRA that Easel can use.", "Try another one.")
 
 

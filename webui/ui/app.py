@@ -38,11 +38,12 @@ def build_page(service: Service) -> gr.Blocks:
             facts, chosen = settings_tab.build_tab(service)
 
         def load(request: gr.Request) -> list[Any]:
+            now = choices.lists(service)
             return [
                 models_tab.library(service, request),
                 settings_tab.facts(service, request),
                 *settings_tab.values(service),
-                gr.skip() if choices.lists(service) == known else models_tab.newer(service),
+                gr.skip() if now == known else gr.update(options=now),
             ]
 
         page.load(load, None, [shelf, facts, *chosen, lists], **QUIET)

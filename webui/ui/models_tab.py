@@ -29,17 +29,12 @@ def build_tab(service: Service, desks: Sequence[Desk], lists: gr.HTML) -> gr.HTM
 
     def refresh(request: gr.Request) -> list[Any]:
         service.catalog.refresh()
-        return [library(service, request), newer(service)]
+        return [library(service, request), gr.update(options=choices.lists(service))]
 
     offers = [desk.offer for desk in desks if desk.offer]
     for part in (shelf, *(desk.reply for desk in desks), *offers):
         part.refresh(refresh, None, [shelf, lists], **QUIET)
     return shelf
-
-
-def newer(service: Service) -> dict[str, Any]:
-    """An update for the shared lists."""
-    return gr.update(options=choices.lists(service))
 
 
 def library(service: Service, request: gr.Request) -> dict[str, Any]:
