@@ -79,12 +79,12 @@
       if (!now) return;
       node.dataset.state = now.state;
       node.title = now.state === 'open' ? `Shared ${until(now.ends)}. ${others(now.guests)}` : 'Share Easel with a link';
-      const was = state;
+      const was = state, seen = sheet?.open; /* what closes is there for a moment more, and nobody reads it */
       state = now.state;
-      if (was === 'opening' && state === 'open' && sheet) announce('The link is ready.');
-      if (was === 'opening' && state === 'open' && !sheet) Easel.toast('The link is ready.', { label: 'Show it', act: open }, 10);
-      if (was === 'open' && state === 'closed' && !sheet) Easel.toast('The link has ended.');
-      if (['open', 'opening'].includes(was) && state === 'failed' && !sheet) Easel.toast(now.fault.message, { label: 'Look', act: open }, 60, 'alert');
+      if (was === 'opening' && state === 'open' && seen) announce('The link is ready.');
+      if (was === 'opening' && state === 'open' && !seen) Easel.toast('The link is ready.', { label: 'Show it', act: open }, 10);
+      if (was === 'open' && state === 'closed' && !seen) Easel.toast('The link has ended.');
+      if (['open', 'opening'].includes(was) && state === 'failed' && !seen) Easel.toast(now.fault.message, { label: 'Look', act: open }, 60, 'alert');
       paint(now);
     };
     on('live', draw); draw();
