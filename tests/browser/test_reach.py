@@ -148,6 +148,21 @@ def test_a_screen_reader_hears_how_it_goes(visitor: Visitor):
     expect(visitor.stage.get_by_role("img", name="a small drum")).to_be_visible()
 
 
+def test_on_a_phone_every_tab_is_in_sight_and_has_its_whole_name(visit: Callable[..., Visitor]):
+    page = visit(**PHONE).page
+    names = ["Text to image", "Image to image", "Inpaint", "Gallery", "Models", "Settings"]
+    tabs = [page.get_by_role("tab", name=name, exact=True) for name in names]
+    for width in (390, 360, 320):
+        page.set_viewport_size({"width": width, "height": 844})
+        row = [page.locator(".brand"), *tabs, page.get_by_role("button", name="Share", exact=True)]
+        boxes = [item.bounding_box() for item in row]
+        assert all(box and box["width"] >= 28 and box["height"] >= 28 for box in boxes), boxes
+        ends = [0.0, *(end for box in boxes if box for end in (box["x"], box["x"] + box["width"])), width]
+        assert ends == sorted(ends)
+    tabs[-1].tap()
+    expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+
+
 def test_on_a_phone_all_of_the_viewer_is_in_reach(visit: Callable[..., Visitor]):
     visitor = visit(**PHONE)
     visitor.draw("a lemon", count=2)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 ASSETS = Path(__file__).parent / "assets"
-STYLES = ("base.css", "fields.css", "desk.css", "stage.css", "viewer.css", "gallery.css", "panels.css",
+STYLES = ("base.css", "bar.css", "fields.css", "desk.css", "stage.css", "viewer.css", "gallery.css", "panels.css",
           "photo.css", "mask_canvas.css", "offer.css", "share.css")  # fmt: skip
 SCRIPTS = ("base.js", "fields.js", "ways.js", "viewer.js", "share.js", "live.js", "line.js", "stage.js", "dock.js",
            "gallery.js", "panels.js", "offer.js", "photo.js", "photo_desk.js", "mask_core.js", "mask_view.js",

@@ -86,9 +86,9 @@
       const now = live.now(), worker = now.worker || {};
       const drawing = ['loading', 'running'].includes(now.state) || worker.state === 'busy';
       const text = live.over ? 'This link has ended' : !live.up ? 'Reconnecting…' : worker.state === 'dead' ? 'Starts with the next picture' : drawing ? (now.state === 'loading' ? 'Loading the model…' : 'Drawing') :
-        worker.state === 'ready' ? 'Ready' + (worker.model ? ' · ' + worker.model : '') : 'Getting ready…';
+        worker.state === 'ready' ? 'Ready' : 'Getting ready…';
       if (words.textContent !== text) words.textContent = text;
-      pill.title = [text, worker.device].filter(Boolean).join(' · ');
+      pill.title = [text, worker.model, worker.device].filter(Boolean).join(' · ');
       pill.dataset.worker = !live.up ? 'offline' : drawing ? 'busy' : worker.state || 'starting';
     };
     on('live', paint); on('line', paint); paint();

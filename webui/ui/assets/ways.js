@@ -31,7 +31,7 @@
   }
   document.addEventListener('click', (event) => {
     const tab = event.target.closest?.('#tabs [role=tab][data-tab-id]'), first = tabs()[0]?.dataset.tabId;
-    if (tab) setTimeout(() => tab.scrollIntoView({ block: 'nearest', inline: 'center' }), 60); /* a phone shows two of them at a time */
+    if (tab) setTimeout(() => tab.scrollIntoView({ block: 'nearest', inline: 'center' }), 60); /* a narrow window does not show all of them */
     if (!tab || mute || tab.dataset.tabId === (named() || first)) return;
     step(0, '#' + tab.dataset.tabId);
   });
