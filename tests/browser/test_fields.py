@@ -199,6 +199,7 @@ def test_an_error_brings_the_button_that_mends_it(visitor: Visitor, app: App):
     link.symlink_to(ROOT / "models" / "starter", target_is_directory=True)
     try:
         visitor.open_tab("Models")
+        expect(visitor.page.locator(".modelcard h3", has_text="Easel Starter")).to_be_visible()  # it is drawn anew then
         visitor.button("Look again").click()
         expect(visitor.page.locator(".modelcard h3", has_text="borrowed")).to_be_visible()
         visitor.open_tab("Text to image")

@@ -139,6 +139,17 @@ def test_thousands_of_pictures_stay_light(visitor: Visitor, app: App):
     assert tiles.count() < 400
 
 
+def test_whoever_scrolls_on_in_the_moment_in_which_pictures_arrive_gets_the_next_ones(visitor: Visitor, app: App):
+    put_many(app.data, visitor.cookie)
+    visitor.open_tab("Gallery")
+    expect(visitor.page.locator(".tile").first).to_be_visible()
+    visitor.page.evaluate(
+        "() => { const end = () => scrollTo(0, document.documentElement.scrollHeight); end();"
+        "new MutationObserver(end).observe(document.querySelector('.days'), { childList: true, subtree: true }); }"
+    )
+    expect(visitor.page.locator("[alt='picture 0']")).to_have_count(1)
+
+
 def test_keys_go_from_picture_to_picture_and_tab_goes_on(visitor: Visitor, app: App):
     many = put_many(app.data, visitor.cookie)
     page = visitor.page

@@ -213,7 +213,7 @@ def test_settings_of_a_picture_from_a_photo_fill_the_tab_they_belong_to(
 
         page.evaluate("localStorage.clear()")
         page.reload()  # nothing is in the fields, and the photo tabs are not built yet
-        page.wait_for_selector("#create-stage .stage")
+        page.wait_for_selector("#create-stage .stage", state="attached")
         page.wait_for_timeout(1500)
         restore_from(page, tmp_path / "made.png")
         page.wait_for_function("(Easel.fieldValue('inpaint', 'canvas') || {}).mask", timeout=20_000)

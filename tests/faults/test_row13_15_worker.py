@@ -188,13 +188,15 @@ def test_row13_what_was_loaded_ahead_is_not_loaded_again_after_a_death(wanted: O
     heard = tmp_path / "heard"
     code = (
         "import os, sys; from pathlib import Path; from webui.engine import wire\n"
-        f"to = Path({str(heard)!r}); first = not to.exists(); to.touch()\n"
-        "to.write_text(to.read_text() + wire.read(sys.stdin.buffer)['kind'] + ' '); os._exit(1) if first else None\n"
+        f"to = Path({str(heard)!r}); first = not to.exists()\n"
+        "def tell(word):\n"
+        "    with to.open('a') as file: file.write(word + ' ')\n"
+        "tell('born'); tell(wire.read(sys.stdin.buffer)['kind']); os._exit(1) if first else None\n"
         "wire.read(sys.stdin.buffer)"
     )
     link = WorkerLink(command=[sys.executable, "-c", code])
     link.start(wanted.model)
-    wait_for(lambda: heard.exists() and "preload" in heard.read_text() and link.state == "starting", 30)
+    wait_for(lambda: heard.exists() and heard.read_text() == "born preload born ")
 
     def stop_when_heard() -> None:
         wait_for(lambda: "draw" in heard.read_text(), 30)
@@ -203,7 +205,7 @@ def test_row13_what_was_loaded_ahead_is_not_loaded_again_after_a_death(wanted: O
     threading.Thread(target=stop_when_heard).start()
     with pytest.raises(Stopped):
         link.draw(wanted, ignore)
-    assert heard.read_text().split() == ["preload", "draw"]
+    assert heard.read_text() == "born preload born draw "
     link.close()
 
 

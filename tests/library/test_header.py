@@ -163,5 +163,9 @@ def test_a_header_of_real_length_is_read_in_no_time(tmp_path: Path) -> None:
     }
     save_file(tensors, tmp_path / "long.safetensors")
     assert len(read_header(tmp_path / "long.safetensors").tensors) == 3000
-    seconds = timeit.repeat(lambda: read_header(tmp_path / "long.safetensors"), repeat=5, number=1)
-    assert min(seconds) < 0.05
+    text = (tmp_path / "long.safetensors").read_bytes()[8:].partition(b"}}")[0] + b"}}"
+    ours, bare = (
+        min(timeit.repeat(read, repeat=5, number=1))
+        for read in (lambda: read_header(tmp_path / "long.safetensors"), lambda: json.loads(text))
+    )
+    assert ours < 20 * bare

@@ -20,6 +20,8 @@ from webui.engine.wire import Message
 
 log = logging.getLogger(__name__)
 
+LAST_WORDS = 1.0  # seconds to read what a worker that has ended wrote; a child of its own may hold the pipe open
+
 State = Literal["starting", "ready", "busy", "dead", "closed"]
 
 
@@ -178,14 +180,17 @@ class WorkerLink:
     def _spawn(self) -> _Child:
         process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         child = _Child(process)
-        for work, name in ((self._hear, "answers"), (_tell, "orders"), (_log_lines, "log")):
-            threading.Thread(target=work, args=(child,), name=f"worker {name}", daemon=True).start()
+        log_lines = threading.Thread(target=_log_lines, args=(child,), name="worker log", daemon=True)
+        answers = threading.Thread(target=self._hear, args=(child, log_lines), name="worker answers", daemon=True)
+        orders = threading.Thread(target=_tell, args=(child,), name="worker orders", daemon=True)
+        for thread in (log_lines, answers, orders):
+            thread.start()
         if self._preload is not None and not self._deaths:
             child.orders.put({"kind": "preload", "card": wire.pack_card(self._preload)})
         return child
 
-    def _hear(self, child: _Child) -> None:
-        """One thread a child: what it says, until its end."""
+    def _hear(self, child: _Child, log_lines: threading.Thread) -> None:
+        """One thread a child: what it says, until its end. Its last words are known before anybody hears of that."""
         assert child.process.stdout is not None
         try:
             while True:
@@ -193,6 +198,7 @@ class WorkerLink:
         except (EOFError, OSError, ValueError):
             child.process.kill()
             child.process.wait()
+            log_lines.join(LAST_WORDS)
             child.orders.put(None)
             child.answers.put(None)
         with self._guard:

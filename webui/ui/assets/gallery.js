@@ -112,10 +112,11 @@
         more = page.more && page.pictures.length > 0; list.push(...fresh); append(fresh);
       } catch (error) { if (mine === ask) { failed = true; trouble(error); } } finally { if (mine === ask) { loading = false; hint(); if (!failed) near(); } }
     }
-    const near = () => { if (more && element.offsetParent && foot.getBoundingClientRect().top < innerHeight + 1200) load(); };
+    const near = () => { if (more && !loading && element.offsetParent && foot.getBoundingClientRect().top < innerHeight + 1200) load(); };
     /* A new array: a picture that is looked at meanwhile keeps its neighbours. */
     function restart() { ask += 1; list = []; removed.clear(); more = true; loading = false; watcher.disconnect(); days.replaceChildren(); load(); }
     new IntersectionObserver((entries) => { if (entries[0].isIntersecting) { if (stale && !list.length) { stale = false; restart(); } else load(); } }, { rootMargin: '1200px 0px' }).observe(foot);
+    addEventListener('scroll', near, { passive: true }); /* the watcher sees no change when a page arrives while one scrolls past it */
     on('line', (up) => { if (up && failed && element.offsetParent) load(); });
     let typing = 0;
     find.oninput = () => { clearTimeout(typing); typing = setTimeout(() => { search = find.value.trim(); restart(); }, 220); };
