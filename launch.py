@@ -769,8 +769,7 @@ def main(arguments: Sequence[str], home: Path, environ: Mapping[str, str]) -> in
                 environment["EASEL_CHROMIUM"] = browser
             environment.setdefault("HF_HUB_OFFLINE", "1")
             os.chdir(home)
-            side_by_side = ["-n", "2", "--dist", "loadfile"]  # a file's tests share what is slow to make
-            return start([str(setup.python), "-m", "pytest", *side_by_side, *arguments[1:]], environment)
+            return start([str(setup.python), "-m", "pytest", "-n", "2", *arguments[1:]], environment)
         # A folder named webui where the person happens to be must not be taken for ours.
         environment["PYTHONSAFEPATH"] = "1"
         return start([str(setup.python), "-m", "webui", *arguments], environment)

@@ -7,10 +7,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
     from tests.tiny import TinyModels
@@ -51,6 +52,18 @@ def pytest_configure(config: pytest.Config) -> None:
     sitecustomize.install()
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Which tests run side by side: those of a file stay together for what they share, those of a browser because one
+    with its Easel keeps a processor busy.
+    """
+
+    class ByRoom(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "tests/browser" if nodeid.startswith("tests/browser/") else super()._split_scope(nodeid)
+
+    return ByRoom(config, log)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     Path(os.environ.pop("EASEL_GUARD_LOG")).unlink(missing_ok=True)
 
@@ -79,6 +92,15 @@ def guard() -> Iterator[Guard]:
     assert watcher.breaches() == []
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Every test computes with one thread at first: a worker in this process takes as many as there are cores, and
+    leaves them to who comes next, whose sums are then others.
+    """
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def starter() -> Path:
     """The model that ships, 90 MB, 128 px."""
@@ -88,10 +110,7 @@ def starter() -> Path:
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> TinyModels:
     """A models folder with tiny SD 1.x and SDXL models and their LoRAs. Shared: who changes files copies them first."""
-    import torch
-
     from tests import tiny
 
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("tiny")
     return tiny.build(folder / "models", folder / "configs")

@@ -65,7 +65,7 @@ def test_threads_follow_what_others_use(monkeypatch: pytest.MonkeyPatch) -> None
         torch.set_num_threads(before)
 
 
-def test_the_number_of_threads_changes_no_pixel(starter: Path) -> None:
+def test_the_number_of_threads_changes_no_pixel_of_the_starter(starter: Path) -> None:
     families = all_families()
     worker, before, drawn = Worker("cpu", threads=1, families=families), torch.get_num_threads(), []
     try:

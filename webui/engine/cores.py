@@ -30,7 +30,7 @@ class Cores:
     """Keeps torch at as many threads as there are cores that nobody else needs; never more than `most`.
 
     The threads of an operation wait for the slowest of them: on two cores, one of which somebody else uses, two threads
-    take many times as long as one. How many they are changes no pixel.
+    take many times as long as one. How many they are changes no pixel of what the starter draws.
     """
 
     def __init__(self, most: int) -> None:
