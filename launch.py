@@ -769,7 +769,7 @@ def main(arguments: Sequence[str], home: Path, environ: Mapping[str, str]) -> in
                 environment["EASEL_CHROMIUM"] = browser
             environment.setdefault("HF_HUB_OFFLINE", "1")
             os.chdir(home)
-            return start([str(setup.python), "-m", "pytest", "-n", "2", *arguments[1:]], environment)
+            return start([str(setup.python), "-m", "pytest", *arguments[1:]], environment)
         # A folder named webui where the person happens to be must not be taken for ours.
         environment["PYTHONSAFEPATH"] = "1"
         return start([str(setup.python), "-m", "webui", *arguments], environment)

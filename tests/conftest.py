@@ -7,11 +7,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
     from tests.tiny import TinyModels
@@ -50,18 +49,6 @@ def pytest_configure(config: pytest.Config) -> None:
         del sys.modules["sitecustomize"]
         import sitecustomize
     sitecustomize.install()
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
-    """Which tests run side by side: those of a file stay together for what they share, those of a browser because one
-    with its Easel keeps a processor busy.
-    """
-
-    class ByRoom(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return "tests/browser" if nodeid.startswith("tests/browser/") else super()._split_scope(nodeid)
-
-    return ByRoom(config, log)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

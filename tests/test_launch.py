@@ -204,7 +204,7 @@ def test_what_the_tests_need_is_added_once(easel: Path, tmp_path: Path) -> None:
     browser.write_text("")
     code, printed, _ = run(easel, "--test", "-k", "some", EASEL_CHROMIUM=str(browser))
     expected = {
-        "arguments": ["-n", "2", "-k", "some"],
+        "arguments": ["-k", "some"],
         "chromium": str(browser),
         "cwd": str(easel),
     }

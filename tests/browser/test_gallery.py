@@ -18,7 +18,7 @@ from tests.browser.visitor import QUICK, Visitor
 from webui.core.types import Recipe, SavedImage
 from webui.jobs.store import Store
 
-MANY = 3000
+MANY = 2000
 
 
 def test_pictures_are_found_kept_deleted_and_used_again(visitor: Visitor):

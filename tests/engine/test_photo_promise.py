@@ -102,7 +102,8 @@ def test_half_precision_keeps_the_promise_too(cards: dict[str, ModelCard], tiny_
 
     from webui.engine.device import find_device
 
-    half = Worker("cpu", threads=1, families=families(tiny_models), facts=replace(find_device("cpu"), dtype="bfloat16"))
+    facts = replace(find_device("cpu", threads=1), dtype="bfloat16")
+    half = Worker("cpu", families=families(tiny_models), facts=facts)
     photo, mask = noise_photo(96, 64), box_mask(96, 64, (20, 20, 60, 50))
     result = pixels_of(half.draw(photo_order(cards["sd"], photo, mask, Inpainting(feather=0), steps=2, strength=1.0)))
     assert half.models.current is not None and half.models.current.dtype == torch.bfloat16

@@ -8,12 +8,13 @@
   /** Shows one picture after another in `image`, one download at a time; what was overtaken is skipped. */
   function courier(image, arrived) {
     let busy = false, next = null, current = '', turn = 0;
+    const kept = []; /* the last ones stay at hand: they may be shown again while the line is gone */
     const show = (src) => {
       if (src === current) { next = null; return; }
       if (busy) { next = src; return; }
       busy = true; current = src; const mine = turn;
       const load = new Image();
-      const done = (ok) => { if (mine !== turn) return; busy = false; if (ok) { image.src = src; image.hidden = false; arrived(); } else { current = ''; } if (next !== null) { const n = next; next = null; show(n); } };
+      const done = (ok) => { if (mine !== turn) return; busy = false; if (ok) { image.src = src; image.hidden = false; kept.push(load); if (kept.length > 4) kept.shift(); arrived(); } else { current = ''; } if (next !== null) { const n = next; next = null; show(n); } };
       load.onload = () => done(true); load.onerror = () => done(false);
       load.src = src;
     };
