@@ -6,19 +6,20 @@
   const clear = (pictures) => (pictures || []).filter((p) => !act.gone.has(p.id));
 
   /** Shows one picture after another in `image`, one download at a time; what was overtaken is skipped. */
-  function courier(image, arrived) {
+  function courier(image) {
     let busy = false, next = null, current = '', turn = 0;
-    const kept = []; /* the last ones stay at hand: they may be shown again while the line is gone */
     const show = (src) => {
       if (src === current) { next = null; return; }
       if (busy) { next = src; return; }
-      busy = true; current = src; const mine = turn;
+      current = src;
+      if (image.getAttribute('src') === src) { image.hidden = false; return; } /* it was cleared away only, and the line may be gone */
+      busy = true; const mine = turn;
       const load = new Image();
-      const done = (ok) => { if (mine !== turn) return; busy = false; if (ok) { image.src = src; image.hidden = false; kept.push(load); if (kept.length > 4) kept.shift(); arrived(); } else { current = ''; } if (next !== null) { const n = next; next = null; show(n); } };
+      const done = (ok) => { if (mine !== turn) return; busy = false; if (ok) { image.src = src; image.hidden = false; } else { current = ''; } if (next !== null) { const n = next; next = null; show(n); } };
       load.onload = () => done(true); load.onerror = () => done(false);
       load.src = src;
     };
-    return { show, clear() { turn += 1; busy = false; current = ''; next = null; image.hidden = true; image.removeAttribute('src'); } };
+    return { show, clear() { turn += 1; busy = false; current = ''; next = null; image.hidden = true; } };
   }
 
   part('stage', ({ element, props, trigger }) => {
@@ -43,7 +44,7 @@
     const keys = /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘' : 'Ctrl';
     const hint = h('p.hint', {}, matchMedia('(pointer: coarse)').matches ? '' : [h('kbd', {}, 'Enter'), ' draws, ', h('kbd', {}, 'Shift'), ' + ', h('kbd', {}, 'Enter'), ' begins a new line. '], h('kbd', {}, keys), ' + ', h('kbd', {}, 'Enter'), ' draws from any field. Drop a picture here to use its settings.');
     element.replaceChildren(stage, h('div.under', {}, queue, notes, tools, hint));
-    const mail = courier(image, () => {});
+    const mail = courier(image);
 
     function idea(text) {
       Easel.fill(key, { prompt: text });
