@@ -80,10 +80,11 @@ def guard() -> Iterator[Guard]:
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> None:
-    """Every test computes with one thread at first: a worker in this process takes as many as there are cores, and
-    leaves them to who comes next, whose sums are then others.
+def one_thread() -> Iterator[None]:
+    """Whoever comes next computes with one thread, as the first: a worker in this process may have taken as many as
+    there are cores, and with others sums are others.
     """
+    yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 

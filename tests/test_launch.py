@@ -203,11 +203,7 @@ def test_what_the_tests_need_is_added_once(easel: Path, tmp_path: Path) -> None:
     browser = tmp_path / "chromium"
     browser.write_text("")
     code, printed, _ = run(easel, "--test", "-k", "some", EASEL_CHROMIUM=str(browser))
-    expected = {
-        "arguments": ["-k", "some"],
-        "chromium": str(browser),
-        "cwd": str(easel),
-    }
+    expected = {"arguments": ["-k", "some"], "chromium": str(browser), "cwd": str(easel)}
     assert (code, told_by_app(printed)) == (5, expected)
     assert run(easel, "--test", EASEL_CHROMIUM=str(browser))[1].count("\n") == 1
     assert run(easel)[1].count("\n") == 1

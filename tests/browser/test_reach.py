@@ -152,7 +152,7 @@ def test_on_a_phone_every_tab_is_in_sight_and_has_its_whole_name(visit: Callable
     page = visit(**PHONE).page
     names = ["Text to image", "Image to image", "Inpaint", "Gallery", "Models", "Settings"]
     tabs = [page.get_by_role("tab", name=name, exact=True) for name in names]
-    for width in (390, 360, 320):
+    for width in (768, 390, 360, 320):
         page.set_viewport_size({"width": width, "height": 844})
         row = [page.locator(".brand"), *tabs, page.get_by_role("button", name="Share", exact=True)]
         boxes = [item.bounding_box() for item in row]

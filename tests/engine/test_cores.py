@@ -46,33 +46,25 @@ def test_use_is_read_from_this_machine() -> None:
 
 
 def test_threads_follow_what_others_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker's process alone calls this; here torch's number is put back."""
     readings = iter([Use(0.0, 0.0, 0.0), Use(1.0, 2.0, 1.0), Use(2.0, 4.0, 3.0)])
     monkeypatch.setattr("webui.engine.cores.read_use", lambda: next(readings))
     monkeypatch.setattr("webui.engine.cores.allowed_cores", lambda: [0, 1])
-    before = torch.get_num_threads()
-    try:
-        cores = Cores(2)
-        cores.settle()
-        assert torch.get_num_threads() == 1
-        monkeypatch.setattr("time.monotonic", lambda: 1.0 + WINDOW / 2)
-        cores.settle()  # too soon to look again
-        assert torch.get_num_threads() == 1
-        monkeypatch.setattr("time.monotonic", lambda: 2.0)
-        cores.settle()
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
+    cores = Cores(2)
+    cores.settle()
+    assert torch.get_num_threads() == 1
+    monkeypatch.setattr("time.monotonic", lambda: 1.0 + WINDOW / 2)
+    cores.settle()  # too soon to look again
+    assert torch.get_num_threads() == 1
+    monkeypatch.setattr("time.monotonic", lambda: 2.0)
+    cores.settle()
+    assert torch.get_num_threads() == 2
 
 
 def test_the_number_of_threads_changes_no_pixel_of_the_starter(starter: Path) -> None:
     families = all_families()
-    worker, before, drawn = Worker("cpu", threads=1, families=families), torch.get_num_threads(), []
-    try:
-        for threads in (1, 2, 3):
-            torch.set_num_threads(threads)
-            drawn.append(pixels_of(worker.draw(order(card_of(starter, families), steps=3, seed=5))))
-    finally:
-        torch.set_num_threads(before)
+    worker, drawn = Worker("cpu", threads=1, families=families), []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        drawn.append(pixels_of(worker.draw(order(card_of(starter, families), steps=3, seed=5))))
     assert np.array_equal(drawn[0], drawn[1])
     assert np.array_equal(drawn[0], drawn[2])

@@ -162,8 +162,9 @@ def test_row15_stop_and_close_never_wait_for_a_worker_that_does_not_listen(wante
     time.sleep(0.3)
     began = time.monotonic()
     link.cancel()
+    assert time.monotonic() - began < 0.2
     link.close()
-    assert time.monotonic() - began < 20  # it is deaf for sixty
+    assert time.monotonic() - began < 2
     thread.join(5)
     assert told == [Stopped]
 

@@ -110,13 +110,14 @@
         if (mine !== ask) return;
         const seen = new Set(list.map((p) => p.id)), fresh = page.pictures.filter((p) => !seen.has(p.id) && !act.gone.has(p.id));
         more = page.more && page.pictures.length > 0; list.push(...fresh); append(fresh);
-      } catch (error) { if (mine === ask) { failed = true; trouble(error); } } finally { if (mine === ask) { loading = false; hint(); if (!failed) near(); } }
+      } catch (error) { if (mine === ask) { failed = true; trouble(error); } } finally { if (mine === ask) { loading = false; hint(); if (!failed) lookAgain(); } }
     }
-    const near = () => { if (more && !loading && element.offsetParent && foot.getBoundingClientRect().top < innerHeight + 1200) load(); };
     /* A new array: a picture that is looked at meanwhile keeps its neighbours. */
     function restart() { ask += 1; list = []; removed.clear(); more = true; loading = false; watcher.disconnect(); days.replaceChildren(); load(); }
-    new IntersectionObserver((entries) => { if (entries[0].isIntersecting) { if (stale && !list.length) { stale = false; restart(); } else load(); } }, { rootMargin: '1200px 0px' }).observe(foot);
-    addEventListener('scroll', near, { passive: true }); /* the watcher sees no change when a page arrives while one scrolls past it */
+    const ending = new IntersectionObserver((entries) => { if (entries[0].isIntersecting) { if (stale && !list.length) { stale = false; restart(); } else load(); } }, { rootMargin: '1200px 0px' });
+    /** It tells changes only, and there is none when one scrolls past the page that arrives. */
+    function lookAgain() { ending.unobserve(foot); ending.observe(foot); }
+    lookAgain();
     on('line', (up) => { if (up && failed && element.offsetParent) load(); });
     let typing = 0;
     find.oninput = () => { clearTimeout(typing); typing = setTimeout(() => { search = find.value.trim(); restart(); }, 220); };

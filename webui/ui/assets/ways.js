@@ -2,6 +2,7 @@
    the history, which Back takes away first. */
 (() => {
   const PATIENCE = 600; /* ms in which a browser that was sent back arrives */
+  const SIGNS = { create: 'spark', image: 'image', inpaint: 'brush', gallery: 'tiles', models: 'box', settings: 'sliders' }; /* of the tabs, in a narrow window */
   const tabs = () => [...document.querySelectorAll('#tabs [role=tab][data-tab-id]')];
   const named = () => location.hash.slice(1);
   const open = []; /* the dialogs, lowest first; entry n of the history stands for n of them */
@@ -41,6 +42,9 @@
     if (depth() > open.length) { back(); return; } /* Forward, to what is closed now */
     show(named() || tabs()[0]?.dataset.tabId);
   });
+
+  const drawn = (name) => 'data:image/svg+xml,' + encodeURIComponent(new XMLSerializer().serializeToString(Easel.icon(name)));
+  document.head.append(Easel.h('style', {}, Object.entries(SIGNS).map(([tab, name]) => `#tabs [data-tab-id='${tab}'] { --sign: url("${drawn(name)}"); }`).join('')));
 
   /* Gradio builds the tabs late, and opens the first one. */
   const start = (tries) => { if (named() && tries && !(document.querySelector('.stage') && show(named()))) setTimeout(start, 50, tries - 1); };
